@@ -1,0 +1,40 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/dataset.h"
+#include "traces/network.h"
+#include "traces/spike_trace.h"
+
+namespace spikeloop::models {
+
+/// Runs a network given as plain data, timestep by timestep, as it stands (quantised weights as integer *
+/// scale, input rounded to its integers when input_bits > 0). What it records is what the chip replays.
+class GraphRunner {
+ public:
+  /// `file` is for messages. Throws InputError for what cannot be run.
+  GraphRunner(const traces::Network& network, const std::string& file);
+  ~GraphRunner();
+
+  /// images: float32 [B, C, H, W] normalised. Returns [B, classes], the mean over timesteps of the Output.
+  /// spikes: if given, filled per spiking node with uint8 [T, B, ...] (0/1).
+  at::Tensor run(const at::Tensor& images, std::map<std::string, at::Tensor>* spikes = nullptr);
+
+ private:
+  struct Plan;
+  std::unique_ptr<Plan> plan_;
+};
+
+double accuracy(const traces::Network& network, const Dataset& dataset, const ImageSet& images,
+                std::int64_t batch = 100, bool quiet = true);
+
+/// Runs the chosen test records (indices into `images`) and collects the spike trace.
+traces::SpikeTrace record_trace(const traces::Network& network, const Dataset& dataset,
+                                const ImageSet& images, const std::vector<std::int64_t>& indices);
+
+}  // namespace spikeloop::models

@@ -1,0 +1,38 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string>
+
+/// What a SNASNet-family network is, without LibTorch. Source: Kim et al., ECCV 2022 (2201.10355) and its
+/// code.
+namespace spikeloop::models {
+
+/// Operation on a cell edge; the numbers are those of the published connection matrices.
+enum class Op : std::uint8_t { kZero = 0, kSkip = 1, kConv1x1 = 2, kConv3x3 = 3, kAvgPool3x3 = 4 };
+
+/// Four nodes; matrix[from][to]. Entries below the diagonal are backward edges (value of the previous
+/// timestep).
+using CellMatrix = std::array<std::array<Op, 4>, 4>;
+
+struct SnasnetSpec {
+  CellMatrix cell1{}, cell2{};  ///< SNASNet uses the same matrix twice
+  std::int64_t input_channels = 3, input_size = 32;
+  std::int64_t channels = 16;    ///< of stem and cell 1; cell 2 has twice as many
+  std::int64_t stem_stride = 1;  ///< 2 for Tiny-ImageNet
+  std::int64_t second_pool = 4;  ///< kernel and stride of the average pooling before the classifier
+  std::int64_t hidden =
+      64;  ///< neurons of the hidden classifier layer; 0: no hidden layer (pool -> one Linear)
+  std::int64_t classes = 10;
+  std::int64_t votes = 1;  ///< outputs per class, averaged (SNASNet CIFAR-10: 10, CIFAR-100: 5)
+  int timesteps = 4;
+  double tau = 4.0 / 3.0, threshold = 1.0;
+};
+
+/// "3x3"-style readable text of both cells, the canonical form stored as Network::genotype:
+/// rows separated by '/', cells by '|', e.g. "0303/0030/2002/0200|0303/0030/2002/0200".
+std::string to_text(const CellMatrix& cell1, const CellMatrix& cell2);
+
+/// Inverse of to_text; a single cell stands for both. Throws InputError naming `place` ("--cell").
+void parse_cells(const std::string& text, const std::string& place, CellMatrix& cell1, CellMatrix& cell2);
+
+}  // namespace spikeloop::models

@@ -1,0 +1,66 @@
+#include "nas/candidate.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/nn/modules/batchnorm.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "models/export.h"
+#include "traces/support/random.h"
+
+namespace spikeloop::nas {
+
+namespace {
+constexpr std::int64_t kShapesTrainImages = 10'000, kShapesTestImages = 2'000;
+constexpr std::int64_t kCalibrationImages = 256, kCalibrationBatch = 64;
+}  // namespace
+
+models::Dataset load_images(const std::string& dataset, const std::string& dir, std::int64_t train_images,
+                            std::int64_t test_images) {
+  if (dataset != "shapes") return models::load_dataset(dataset, dir, kShapesSeed);
+  return models::make_shapes(train_images > 0 ? train_images : kShapesTrainImages,
+                             test_images > 0 ? test_images : kShapesTestImages, kShapesSeed);
+}
+
+models::SnasnetSpec candidate_spec(const SearchSettings& settings, const std::string& genotype) {
+  models::SnasnetSpec spec = settings.spec;
+  models::parse_cells(genotype, "genotype", spec.cell1, spec.cell2);
+  return spec;
+}
+
+void calibrate_batch_norm(models::Snasnet& net, const models::Dataset& dataset) {
+  std::vector<std::shared_ptr<torch::nn::BatchNorm2dImpl>> norms;
+  for (const auto& module : net->modules())
+    if (auto norm = std::dynamic_pointer_cast<torch::nn::BatchNorm2dImpl>(module)) norms.push_back(norm);
+  std::vector<c10::optional<double>> momenta;
+  for (const auto& norm : norms) {
+    norm->reset_running_stats();
+    momenta.push_back(norm->options.momentum());
+    norm->options.momentum(c10::nullopt);  // plain mean over all batches and timesteps
+  }
+  const bool training = net->is_training();
+  net->train();
+  const at::NoGradGuard no_grad;
+  const std::int64_t images = std::min(dataset.train.size(), kCalibrationImages);
+  for (std::int64_t first = 0; first < images; first += kCalibrationBatch) {
+    const std::int64_t end = std::min(images, first + kCalibrationBatch);
+    net->forward(models::normalise(dataset.train.images.slice(0, first, end), dataset));
+  }
+  net->train(training);
+  for (std::size_t i = 0; i < norms.size(); ++i) norms[i]->options.momentum(momenta[i]);
+}
+
+traces::Network chip_network(models::Snasnet& net, const models::Dataset& dataset) {
+  net->eval();
+  traces::Network network = models::export_network(net, dataset);
+  models::quantise(network, dataset);
+  return network;
+}
+
+std::uint64_t seed_of(const SearchSettings& settings, SeedOf stream) {
+  return derive_seed(settings.seed, static_cast<std::uint64_t>(stream));
+}
+
+}  // namespace spikeloop::nas

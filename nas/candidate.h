@@ -1,0 +1,34 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "models/dataset.h"
+#include "models/snasnet.h"
+#include "nas/settings.h"
+#include "traces/network.h"
+
+/// From settings to networks and data: what search, jobs and the command line share. Includes torch.
+namespace spikeloop::nas {
+
+/// `shapes` is the same set in every study, so that a record number means the same image.
+constexpr std::uint64_t kShapesSeed = 1;
+
+/// The dataset; of `shapes` no more images are made than `train_images` and `test_images` ask for (0: all).
+models::Dataset load_images(const std::string& dataset, const std::string& dir, std::int64_t train_images,
+                            std::int64_t test_images);
+
+models::SnasnetSpec candidate_spec(const SearchSettings& settings, const std::string& genotype);
+
+/// Sets the BatchNorm statistics of an untrained network from training images (a network straight from its
+/// constructor has none, and would hardly spike).
+void calibrate_batch_norm(models::Snasnet& net, const models::Dataset& dataset);
+
+/// What goes on the chip: exported and quantised to 8 bits.
+traces::Network chip_network(models::Snasnet& net, const models::Dataset& dataset);
+
+/// Streams that the study's seed is split into. Every candidate gets the same weights, images and training order,
+/// so its result doesn't depend on its number.
+enum class SeedOf : std::uint64_t { kDraws = 1, kScore = 2, kWeights = 3, kTraining = 4 };
+std::uint64_t seed_of(const SearchSettings& settings, SeedOf stream);
+
+}  // namespace spikeloop::nas

@@ -1,0 +1,170 @@
+#include "nas/evaluate.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <filesystem>
+#include <numeric>
+#include <stdexcept>
+#include <vector>
+
+#include "models/dataset.h"
+#include "models/graph_runner.h"
+#include "models/snasnet.h"
+#include "models/train.h"
+#include "nas/candidate.h"
+#include "nas/executor.h"
+#include "nas/job.h"
+#include "nas/sahd.h"
+#include "traces/nir.h"
+#include "traces/spike_trace.h"
+#include "traces/support/files.h"
+
+namespace spikeloop::nas {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string last_line(const std::string& text) {
+  const std::size_t end = text.find_last_not_of(" \n\r");
+  if (end == std::string::npos) return "";
+  const std::size_t newline = text.rfind('\n', end);
+  const std::size_t begin = newline == std::string::npos ? 0 : newline + 1;
+  return text.substr(begin, end + 1 - begin);
+}
+
+/// Replaces the paths of this machine, so that a reason reads the same wherever the study was run.
+std::string without_places(std::string text, const EvaluationJob& job) {
+  for (const std::string& place : {job.places.hw, job.places.data, job.places.programs}) {
+    if (place.empty()) continue;
+    const std::string shown = fs::path(place).filename().string();
+    for (std::size_t at = text.find(place); at != std::string::npos; at = text.find(place, at + shown.size()))
+      text.replace(at, place.size(), shown);
+  }
+  return text;
+}
+
+/// Runs spikeloop-sim in the job's directory on the files there.
+Costs simulate(const EvaluationJob& job, const std::string& directory) {
+  Job process;
+  process.directory = directory;
+  process.argv = {job.places.programs + "/spikeloop-sim", "--network", "network.nir", "--trace", "trace.h5", "--hw",
+                  job.places.hw};
+  for (const auto& [key, value] : job.places.overrides) {
+    process.argv.emplace_back("--set");
+    process.argv.push_back(key + '=' + value);
+  }
+  process.argv.insert(process.argv.end(), {"--out", "measurement.json", "--quiet"});
+  LocalExecutor executor(1, job.places.programs + "/spikeloop-job");
+  executor.submit(process);
+  std::vector<JobEnd> ends;
+  while (ends.empty()) ends = executor.poll(1000);
+  if (!ends.front().ok())
+    throw std::runtime_error("spikeloop-sim: " + describe(ends.front()) + ": " +
+                             last_line(read_file(directory + "/log.txt")));
+  return read_measured_costs(directory + "/measurement.json");
+}
+
+Costs measure(const EvaluationJob& job, const std::string& directory, const traces::Network& network,
+              const models::Dataset& dataset, std::int64_t samples) {
+  std::vector<std::int64_t> records(static_cast<std::size_t>(std::min(samples, dataset.test.size())));
+  std::iota(records.begin(), records.end(), 0);
+  traces::write_nir(directory + "/network.nir", network);
+  traces::write_trace(directory + "/trace.h5", models::record_trace(network, dataset, dataset.test, records));
+  return simulate(job, directory);
+}
+
+/// A checkpoint that an interrupted run of this very job left counts; the marker is written after it.
+models::Snasnet trained_network(const EvaluationJob& job, const std::string& directory,
+                                const models::SnasnetSpec& spec, const models::Dataset& dataset) {
+  const SearchSettings& settings = job.settings;
+  const std::string checkpoint = directory + "/checkpoint.pt", marker = directory + "/trained.txt";
+  if (fs::exists(checkpoint) && fs::exists(marker) && read_file(marker) == job.sha256())
+    return models::load_checkpoint(checkpoint);
+  fs::remove(marker);
+  models::Snasnet net(spec, seed_of(settings, SeedOf::kWeights));
+  net->dropout = settings.recipe.dropout;
+  const bool final = job.stage == Stage::kFinal;
+  models::TrainOptions options;
+  options.epochs = final ? settings.final_epochs : settings.recipe.epochs;
+  options.max_train_images = final ? settings.final_train_images : settings.recipe.train_images;
+  options.batch = settings.recipe.batch;
+  options.lr = settings.recipe.lr;
+  options.min_lr = settings.recipe.min_lr;
+  options.momentum = settings.recipe.momentum;
+  options.weight_decay = settings.recipe.weight_decay;
+  options.augment = settings.recipe.augment;
+  options.threads = job.threads;  // changes the time only
+  options.seed = seed_of(settings, SeedOf::kTraining);
+  models::train(net, dataset, options);
+  models::save_checkpoint(checkpoint, net, dataset);
+  write_file(marker, job.sha256());
+  return net;
+}
+
+void evaluate(const EvaluationJob& job, const std::string& directory, EvaluationResult& result) {
+  const SearchSettings& settings = job.settings;
+  const models::SnasnetSpec spec = candidate_spec(settings, job.genotype);
+  const std::int64_t test_images =
+      settings.test_images == 0 ? 0 : std::max({settings.test_images, settings.samples, settings.provisional_samples});
+  std::int64_t train_images = job.stage == Stage::kFinal ? settings.final_train_images : settings.recipe.train_images;
+  if (train_images > 0) train_images = std::max(train_images, settings.score_batch);
+  const models::Dataset dataset = load_images(settings.dataset, job.places.data, train_images, test_images);
+  switch (job.stage) {
+    case Stage::kScore: {
+      ScoreOptions options;
+      options.batch = settings.score_batch;
+      options.repeats = static_cast<int>(settings.score_repeats);
+      options.seed = seed_of(settings, SeedOf::kScore);
+      const Score score = score_network(spec, dataset, options);
+      if (std::isfinite(score.sahd)) result.score = score.sahd;
+      result.lif_modules = score.lif_modules;
+      result.convolutions = score.convolutions;
+      result.firing_rate = score.firing_rate;
+      return;
+    }
+    case Stage::kProvisional: {
+      models::Snasnet net(spec, seed_of(settings, SeedOf::kWeights));
+      net->dropout = 0;
+      calibrate_batch_norm(net, dataset);
+      result.costs =
+          measure(job, directory, chip_network(net, dataset), dataset, settings.provisional_samples);
+      return;
+    }
+    case Stage::kMeasured:
+    case Stage::kFinal: {
+      models::Snasnet net = trained_network(job, directory, spec, dataset);
+      const traces::Network network = chip_network(net, dataset);
+      result.costs = measure(job, directory, network, dataset, settings.samples);
+      models::ImageSet test = dataset.test;
+      if (settings.test_images > 0 && settings.test_images < test.size()) {
+        test.images = test.images.slice(0, 0, settings.test_images);
+        test.labels = test.labels.slice(0, 0, settings.test_images);
+      }
+      result.accuracy = models::accuracy(network, dataset, test);
+      return;
+    }
+    case Stage::kBound: break;
+  }
+  throw std::logic_error("no job has stage bound");
+}
+
+}  // namespace
+
+void evaluate_job(const std::string& directory) {
+  const EvaluationJob job = read_job(directory + "/job.json");
+  at::set_num_threads(1);
+  EvaluationResult result;
+  try {
+    evaluate(job, directory, result);
+  } catch (const std::exception& error) {
+    result = {};
+    result.failure = without_places(error.what(), job);
+  }
+  result.job_sha256 = job.sha256();
+  write_result(directory + "/result.json", result);
+}
+
+}  // namespace spikeloop::nas

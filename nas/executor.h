@@ -1,0 +1,73 @@
+#pragma once
+#include <sys/types.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace spikeloop::nas {
+
+/// A process to run in a directory of its own. What it gives back are files there; see job.h.
+struct Job {
+  std::int64_t id = 0;
+  std::string directory;          ///< must exist; becomes the working directory
+  std::string log = "log.txt";    ///< in `directory`; stdout and stderr are appended
+  std::vector<std::string> argv;  ///< argv[0] is the program's path
+};
+
+struct JobEnd {
+  std::int64_t id = 0;
+  int exit_code = 0;
+  int signal = 0;  ///< 0: exited by itself
+  double wall_s = 0;
+  std::int64_t max_rss_kb = 0;
+  bool ok() const { return exit_code == 0 && signal == 0; }
+};
+
+/// "exit code 3" or "signal 11 (Segmentation fault)".
+std::string describe(const JobEnd& end);
+
+/// Where jobs run, in three verbs. One thread calls them.
+class Executor {
+ public:
+  Executor() = default;
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+  virtual ~Executor() = default;
+  /// Queues a job; it starts as soon as there is room.
+  virtual void submit(const Job& job) = 0;
+  /// Jobs that ended since the last call; waits up to `wait_ms` for the first.
+  virtual std::vector<JobEnd> poll(int wait_ms) = 0;
+  /// Kills a job and everything it started, or takes it from the queue. It isn't reported by poll any more.
+  virtual void cancel(std::int64_t id) = 0;
+};
+
+/// At most `slots` processes at a time on this machine, started with posix_spawn (a process that holds LibTorch
+/// threads must not be forked) through `launcher`, the path of spikeloop-job, which sets up the child and ties
+/// its life to this thread's. Cancels what is left when destroyed.
+class LocalExecutor : public Executor {
+ public:
+  LocalExecutor(int slots, std::string launcher);
+  ~LocalExecutor() override;
+  void submit(const Job& job) override;
+  std::vector<JobEnd> poll(int wait_ms) override;
+  void cancel(std::int64_t id) override;
+
+ private:
+  struct Running {
+    pid_t pid = 0;
+    std::int64_t start_ns = 0;
+  };
+  void start_queued();
+  int slots_;
+  std::string launcher_;
+  std::deque<Job> queue_;
+  std::map<std::int64_t, Running> running_;
+};
+
+/// "local:N" -> N. Throws InputError naming `place` for anything else.
+int parse_executor(const std::string& text, const std::string& place);
+
+}  // namespace spikeloop::nas

@@ -1,0 +1,150 @@
+#include "nas/genotype.h"
+
+#include <array>
+#include <cstdio>
+#include <unordered_set>
+#include <utility>
+
+#include "traces/support/error.h"
+#include "traces/support/sha256.h"
+
+namespace spikeloop::nas {
+namespace {
+
+constexpr std::size_t kNodes = 4;
+constexpr std::uint64_t kOps = 5;
+
+using models::CellMatrix;
+using models::Op;
+
+bool has_edge(const CellMatrix& cell, std::size_t from, std::size_t to) { return cell[from][to] != Op::kZero; }
+
+void drop_node(CellMatrix& cell, std::size_t node) {
+  for (std::size_t i = 0; i < kNodes; ++i) cell[i][node] = cell[node][i] = Op::kZero;
+}
+
+/// Three bits an entry, row by row: orders cells as their texts do.
+std::uint64_t key(const CellMatrix& cell) {
+  std::uint64_t bits = 0;
+  for (const auto& row : cell)
+    for (const Op op : row) bits = bits << 3 | static_cast<std::uint64_t>(op);
+  return bits;
+}
+
+/// Every way to fill the pairs from `pair` on; the direct edge is never empty, as cleaning would reject it.
+void enumerate(CellMatrix& cell, std::size_t pair, bool backward, bool up_to_swaps,
+               std::unordered_set<std::uint64_t>& seen) {
+  static constexpr std::array<std::pair<std::size_t, std::size_t>, 6> kPairs{
+      {{0, 3}, {0, 1}, {0, 2}, {1, 2}, {1, 3}, {2, 3}}};
+  if (pair == kPairs.size()) {
+    const CleanedCell cleaned = clean(cell);
+    if (cleaned.accepted) seen.insert(key(up_to_swaps ? canonical(cleaned.cell) : cleaned.cell));
+    return;
+  }
+  const auto [from, to] = kPairs[pair];
+  if (pair > 0) enumerate(cell, pair + 1, backward, up_to_swaps, seen);
+  for (std::uint8_t op = 1; op < kOps; ++op) {
+    cell[from][to] = static_cast<Op>(op);
+    enumerate(cell, pair + 1, backward, up_to_swaps, seen);
+    cell[from][to] = Op::kZero;
+    if (!backward || pair == 0) continue;
+    cell[to][from] = static_cast<Op>(op);
+    enumerate(cell, pair + 1, backward, up_to_swaps, seen);
+    cell[to][from] = Op::kZero;
+  }
+}
+
+}  // namespace
+
+CellType parse_cell_type(const std::string& text, const std::string& place) {
+  if (text == "forward") return CellType::kForward;
+  if (text == "backward") return CellType::kBackward;
+  throw InputError("command line", place, '"' + text + '"', "forward or backward");
+}
+
+const char* to_string(CellType type) { return type == CellType::kForward ? "forward" : "backward"; }
+
+CleanedCell clean(const models::CellMatrix& raw) {
+  using Reach = std::array<std::array<bool, kNodes>, kNodes>;
+  Reach power{}, reach{};
+  for (std::size_t i = 0; i < kNodes; ++i)
+    for (std::size_t j = 0; j < kNodes; ++j) power[i][j] = reach[i][j] = has_edge(raw, i, j);
+  for (int length = 2; length <= 4; ++length) {
+    Reach next{};
+    for (std::size_t i = 0; i < kNodes; ++i)
+      for (std::size_t j = 0; j < kNodes; ++j)
+        for (std::size_t k = 0; k < kNodes; ++k) next[i][j] = next[i][j] || (power[i][k] && has_edge(raw, k, j));
+    power = next;
+    for (std::size_t i = 0; i < kNodes; ++i)
+      for (std::size_t j = 0; j < kNodes; ++j) reach[i][j] = reach[i][j] || power[i][j];
+  }
+  CleanedCell result{raw, false};
+  for (std::size_t node = 0; node < 3; ++node)
+    if (!reach[node][3]) drop_node(result.cell, node);
+  for (std::size_t node = 1; node < kNodes; ++node)
+    if (!reach[0][node]) drop_node(result.cell, node);
+  result.accepted = has_edge(result.cell, 0, 3);
+  return result;
+}
+
+models::CellMatrix sample_raw(RandomStream& random, CellType type) {
+  CellMatrix cell{};
+  for (std::size_t from = 0; from < kNodes; ++from) {
+    for (std::size_t to = from + 1; to < kNodes; ++to) {
+      const bool reverse = type == CellType::kBackward && random.below(2) == 1;
+      const auto op = static_cast<Op>(random.below(kOps));
+      (reverse ? cell[to][from] : cell[from][to]) = op;
+    }
+  }
+  return cell;
+}
+
+models::CellMatrix sample_cell(RandomStream& random, CellType type) {
+  while (true) {
+    const CleanedCell cleaned = clean(sample_raw(random, type));
+    if (cleaned.accepted) return cleaned.cell;
+  }
+}
+
+models::CellMatrix canonical(const models::CellMatrix& cell) {
+  const CellMatrix cleaned = clean(cell).cell;
+  if (has_edge(cleaned, 1, 2) || has_edge(cleaned, 2, 1)) return cleaned;
+  static constexpr std::array<std::size_t, kNodes> kSwap{0, 2, 1, 3};
+  CellMatrix swapped{};
+  for (std::size_t i = 0; i < kNodes; ++i)
+    for (std::size_t j = 0; j < kNodes; ++j) swapped[kSwap[i]][kSwap[j]] = cleaned[i][j];
+  return key(swapped) < key(cleaned) ? swapped : cleaned;
+}
+
+bool is_valid(const models::CellMatrix& cell) {
+  for (std::size_t i = 0; i < kNodes; ++i) {
+    for (std::size_t j = 0; j < kNodes; ++j) {
+      if (static_cast<std::uint64_t>(cell[i][j]) >= kOps) return false;
+      if (has_edge(cell, i, j) && (i == j || has_edge(cell, j, i))) return false;
+    }
+  }
+  const CleanedCell cleaned = clean(cell);
+  return cleaned.accepted && cleaned.cell == cell;
+}
+
+std::string candidate_hash(const models::SnasnetSpec& spec, const std::string& dataset, std::uint64_t seed) {
+  char reals[80];
+  std::snprintf(reals, sizeof reals, "%a %a", spec.tau, spec.threshold);
+  std::string text = "spikeloop.candidate 1\n";
+  text += models::to_text(canonical(spec.cell1), canonical(spec.cell2)) + '\n';
+  for (const std::int64_t value : {spec.input_channels, spec.input_size, spec.channels, spec.stem_stride,
+                                   spec.second_pool, spec.hidden, spec.classes, spec.votes,
+                                   static_cast<std::int64_t>(spec.timesteps)})
+    text += std::to_string(value) + ' ';
+  text += std::string(reals) + '\n' + dataset + '\n' + std::to_string(seed);
+  return sha256_hex(text);
+}
+
+std::int64_t count_cells(CellType type, bool up_to_swaps) {
+  std::unordered_set<std::uint64_t> seen;
+  CellMatrix cell{};
+  enumerate(cell, 0, type == CellType::kBackward, up_to_swaps, seen);
+  return static_cast<std::int64_t>(seen.size());
+}
+
+}  // namespace spikeloop::nas

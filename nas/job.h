@@ -1,0 +1,44 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "nas/limits.h"
+#include "nas/settings.h"
+#include "nas/study.h"
+
+/// The two files by which a search and the processes that evaluate its candidates talk: job.json in, result.json
+/// out (renamed into place when it is complete). Nothing here needs torch.
+namespace spikeloop::nas {
+
+struct EvaluationJob {
+  Stage stage = Stage::kScore;  ///< kScore, kProvisional, kMeasured or kFinal
+  std::string genotype;
+  SearchSettings settings;
+  std::string chip_sha256;
+  SearchPlaces places;  ///< data, hw and overrides, as absolute paths; not part of the identity
+  int threads = 1;      ///< likewise
+  /// SHA-256 over what decides the result; a result file carries it, so that one left by an earlier run counts.
+  std::string sha256() const;
+};
+
+struct EvaluationResult {
+  std::string job_sha256;
+  std::string failure;  ///< empty: the rest counts
+  std::optional<double> score;  ///< absent: not finite
+  std::optional<std::int64_t> lif_modules, convolutions;
+  std::optional<double> firing_rate;
+  std::optional<Costs> costs;
+  std::optional<double> accuracy;
+};
+
+void write_job(const std::string& path, const EvaluationJob& job);
+EvaluationJob read_job(const std::string& path);
+void write_result(const std::string& path, const EvaluationResult& result);
+/// Absent when there is no complete result of this job at `path`.
+std::optional<EvaluationResult> read_result(const std::string& path, const std::string& job_sha256);
+
+/// The totals in a measurement file of spikeloop-sim. Throws InputError.
+Costs read_measured_costs(const std::string& path);
+
+}  // namespace spikeloop::nas

@@ -1,0 +1,309 @@
+#include "nas/search_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <utility>
+
+namespace spikeloop::nas {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kClosestShown = 3;
+
+template <class... Args>
+std::string format(const char* pattern, Args... args) {
+  char text[512];
+  std::snprintf(text, sizeof text, pattern, args...);
+  return text;
+}
+
+template <class T>
+Json json_of(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json json_of(const std::optional<Costs>& costs) {
+  if (!costs) return nullptr;
+  Json json = Json::object();
+  for (const Cost cost : kAllCosts) json[unit_key(cost)] = costs->get(cost);
+  return json;
+}
+
+double relative_error(double estimate, double measured) { return measured == 0 ? 0 : estimate / measured - 1; }
+
+/// What the earlier stages said of each cost, relative to what was measured: -0.9 is a bound at a tenth.
+Json errors_of(const Trial& trial) {
+  Json json = Json::object();
+  if (!trial.measured) return json;
+  for (const auto& [stage, costs] : {std::pair("bound", &trial.bound), std::pair("provisional", &trial.provisional)}) {
+    if (!*costs) continue;
+    for (const Cost cost : kAllCosts)
+      json[stage][name(cost)] = relative_error((*costs)->get(cost), trial.measured->get(cost));
+  }
+  return json;
+}
+
+Json json_of(const Trial& trial) {
+  return Json{{"number", trial.number},
+              {"draw", trial.draw},
+              {"genotype", trial.genotype},
+              {"hash", trial.hash},
+              {"state", to_string(trial.state)},
+              {"stage", to_string(trial.stage)},
+              {"reason", trial.reason},
+              {"limits_exceeded", trial.limits_exceeded},
+              {"score", json_of(trial.score)},
+              {"lif_modules", json_of(trial.lif_modules)},
+              {"convolutions", json_of(trial.convolutions)},
+              {"firing_rate", json_of(trial.firing_rate)},
+              {"bound", json_of(trial.bound)},
+              {"provisional", json_of(trial.provisional)},
+              {"measured", json_of(trial.measured)},
+              {"final", json_of(trial.final_measured)},
+              {"errors", errors_of(trial)},
+              {"accuracy", json_of(trial.accuracy)},
+              {"final_accuracy", json_of(trial.final_accuracy)},
+              {"artifacts", trial.artifacts}};
+}
+
+/// Infeasible trials by (stage, limit); "fit" stands for networks that don't fit the chip at all.
+std::map<std::pair<Stage, std::string>, std::int64_t> rejections(const std::vector<Trial>& trials) {
+  std::map<std::pair<Stage, std::string>, std::int64_t> counts;
+  for (const Trial& trial : trials) {
+    if (trial.state != TrialState::kInfeasible) continue;
+    if (trial.limits_exceeded.empty()) ++counts[{trial.stage, "fit"}];
+    for (const Cost cost : kAllCosts)
+      if (trial.limits_exceeded.find(name(cost)) != std::string::npos) ++counts[{trial.stage, name(cost)}];
+  }
+  return counts;
+}
+
+std::int64_t count_state(const std::vector<Trial>& trials, TrialState state) {
+  return std::count_if(trials.begin(), trials.end(), [&](const Trial& t) { return t.state == state; });
+}
+
+std::int64_t count_scored(const std::vector<Trial>& trials) {
+  return std::count_if(trials.begin(), trials.end(), [](const Trial& t) { return t.lif_modules.has_value(); });
+}
+
+std::optional<double> score_against_lif_modules(const std::vector<Trial>& trials) {
+  std::vector<double> scores, modules;
+  for (const Trial& trial : trials) {
+    if (!trial.score || !trial.lif_modules) continue;
+    scores.push_back(*trial.score);
+    modules.push_back(static_cast<double>(*trial.lif_modules));
+  }
+  return rank_correlation(scores, modules);
+}
+
+std::vector<double> mean_ranks(const std::vector<double>& values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (std::size_t first = 0; first < order.size();) {
+    std::size_t last = first;
+    while (last + 1 < order.size() && values[order[last + 1]] == values[order[first]]) ++last;
+    for (std::size_t i = first; i <= last; ++i) ranks[order[i]] = static_cast<double>(first + last) / 2;
+    first = last + 1;
+  }
+  return ranks;
+}
+
+/// By how much a trial misses its worst limit, as a factor.
+double worst_ratio(const Limits& limits, const Costs& costs) {
+  double worst = 0;
+  for (const Cost cost : kAllCosts)
+    if (const auto& limit = limits.get(cost)) worst = std::max(worst, costs.get(cost) / *limit);
+  return worst;
+}
+
+/// Limits and, per stage, how many candidates broke them.
+std::string rejection_table(const SearchSettings& settings, const std::vector<Trial>& trials) {
+  static constexpr std::array<Stage, 4> kStages{Stage::kBound, Stage::kProvisional, Stage::kMeasured, Stage::kFinal};
+  const auto counts = rejections(trials);
+  const auto count = [&](Stage stage, const std::string& limit) {
+    const auto it = counts.find({stage, limit});
+    return it == counts.end() ? std::int64_t{0} : it->second;
+  };
+  std::string text = format("  %-9s %14s   rejected: %6s %12s %9s %6s\n", "", "limit", "bound", "provisional",
+                            "measured", "final");
+  const auto row = [&](const std::string& what, const std::string& limit) {
+    text += format("  %-9s %14s             ", what.c_str(), limit.c_str());
+    static constexpr std::array<int, 4> kWidths{6, 12, 9, 6};
+    for (std::size_t i = 0; i < kStages.size(); ++i)
+      text += format("%s%*lld", i == 0 ? "" : " ", kWidths[i], static_cast<long long>(count(kStages[i], what)));
+    text += '\n';
+  };
+  for (const Cost cost : kAllCosts) {
+    const auto& limit = settings.limits.get(cost);
+    row(name(cost), limit ? format_cost(cost, *limit) : "none");
+  }
+  row("fit", "the chip");
+  return text;
+}
+
+std::string percent(const std::optional<double>& value) { return value ? format("%.2f %%", 100 * *value) : "-"; }
+
+std::string trained_table(const std::vector<Trial>& trials) {
+  std::string text = format("  %6s  %-39s %9s %9s %10s %10s %10s %10s  %s\n", "number", "cells", "score", "accuracy",
+                            "latency", "energy", "area", "memory", "state");
+  for (const Trial& trial : trials) {
+    const auto costs = latest_costs(trial);
+    if (trial.stage < Stage::kMeasured || !costs) continue;
+    const auto accuracy = trial.final_accuracy ? trial.final_accuracy : trial.accuracy;
+    text += format("  %6lld  %-39s %9.3f %9s %10s %10s %10s %10s  %s", static_cast<long long>(trial.number),
+                   trial.genotype.c_str(), trial.score.value_or(NAN), percent(accuracy).c_str(),
+                   format_cost(Cost::kLatency, costs->latency_ns).c_str(),
+                   format_cost(Cost::kEnergy, costs->energy_pj).c_str(),
+                   format_cost(Cost::kArea, costs->area_um2).c_str(),
+                   format_cost(Cost::kMemory, costs->memory_bytes).c_str(), to_string(trial.state));
+    text += (trial.reason.empty() ? "" : ": " + trial.reason) + '\n';
+  }
+  return text;
+}
+
+std::string error_table(const std::vector<Trial>& trials) {
+  std::string text;
+  for (const Trial& trial : trials) {
+    const Json errors = errors_of(trial);
+    for (const auto& [stage, by_cost] : errors.items()) {
+      text += format("  %6lld  %-11s", static_cast<long long>(trial.number), stage.c_str());
+      for (const Cost cost : kAllCosts)
+        text += format("  %s %+7.1f %%", name(cost), 100 * by_cost[name(cost)].get<double>());
+      text += '\n';
+    }
+  }
+  if (text.empty()) return text;
+  return "What the earlier stages said, relative to the measurement:\n" + text;
+}
+
+std::string winner_text(const SearchSettings& settings, const Trial& trial) {
+  const Costs costs = *latest_costs(trial);
+  const auto accuracy = trial.final_accuracy ? trial.final_accuracy : trial.accuracy;
+  std::string text = format("Winner: candidate %lld, %s, test accuracy %s (8-bit weights)\n",
+                            static_cast<long long>(trial.number), trial.genotype.c_str(), percent(accuracy).c_str());
+  for (const Cost cost : {Cost::kLatency, Cost::kEnergy, Cost::kArea, Cost::kMemory}) {
+    const auto& limit = settings.limits.get(cost);
+    text += format("  %-8s %12s", name(cost), format_cost(cost, costs.get(cost)).c_str());
+    if (limit) {
+      text += format("  of at most %s (%.1f %%)", format_cost(cost, *limit).c_str(), 100 * costs.get(cost) / *limit);
+    } else {
+      text += "  (no limit)";
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::string closest_text(const SearchSettings& settings, const std::vector<Trial>& trials) {
+  std::vector<std::pair<double, const Trial*>> closest;
+  for (const Trial& trial : trials)
+    if (const auto costs = latest_costs(trial); costs && trial.state == TrialState::kInfeasible)
+      closest.emplace_back(worst_ratio(settings.limits, *costs), &trial);
+  std::stable_sort(closest.begin(), closest.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string text = "No candidate meets the limits.\n";
+  if (!closest.empty()) text += "Closest:\n";
+  for (std::size_t i = 0; i < std::min(closest.size(), kClosestShown); ++i) {
+    const Trial& trial = *closest[i].second;
+    text += format("  %6lld  %s  (%s) ", static_cast<long long>(trial.number), trial.genotype.c_str(),
+                   to_string(trial.stage)) +
+            trial.reason + '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::optional<Costs> latest_costs(const Trial& trial) {
+  for (const auto* costs : {&trial.final_measured, &trial.measured, &trial.provisional, &trial.bound})
+    if (*costs) return *costs;
+  return std::nullopt;
+}
+
+std::vector<Trial> ranked(const std::vector<Trial>& trials) {
+  std::vector<Trial> result;
+  for (const Trial& trial : trials)
+    if (trial.state == TrialState::kComplete && trial.measured && trial.accuracy) result.push_back(trial);
+  const auto before = [](const Trial& a, const Trial& b) {
+    const double accuracy_a = a.final_accuracy.value_or(*a.accuracy);
+    const double accuracy_b = b.final_accuracy.value_or(*b.accuracy);
+    if (accuracy_a != accuracy_b) return accuracy_a > accuracy_b;
+    const double energy_a = latest_costs(a)->energy_pj, energy_b = latest_costs(b)->energy_pj;
+    if (energy_a != energy_b) return energy_a < energy_b;
+    return a.number < b.number;
+  };
+  std::sort(result.begin(), result.end(), before);
+  return result;
+}
+
+std::optional<Trial> winner(const std::vector<Trial>& trials, bool with_final_training) {
+  for (const Trial& trial : ranked(trials))
+    if (!with_final_training || trial.stage == Stage::kFinal) return trial;
+  return std::nullopt;
+}
+
+std::optional<double> rank_correlation(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size() || a.size() < 3) return std::nullopt;
+  const std::vector<double> ranks_a = mean_ranks(a), ranks_b = mean_ranks(b);
+  const double mean = static_cast<double>(a.size() - 1) / 2;
+  double aa = 0, bb = 0, ab = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    aa += (ranks_a[i] - mean) * (ranks_a[i] - mean);
+    bb += (ranks_b[i] - mean) * (ranks_b[i] - mean);
+    ab += (ranks_a[i] - mean) * (ranks_b[i] - mean);
+  }
+  if (aa == 0 || bb == 0) return std::nullopt;
+  return ab / std::sqrt(aa * bb);
+}
+
+std::string result_json(const std::string& study_settings, const SearchSettings& settings,
+                        const std::vector<Trial>& trials) {
+  Json json{{"format", "spikeloop.search"}, {"version", 1}, {"settings", Json::parse(study_settings)}};
+  Json rejected = Json::object();
+  for (const auto& [key, count] : rejections(trials)) rejected[to_string(key.first)][key.second] = count;
+  json["counts"] = {{"candidates", trials.size()},
+                    {"scored", count_scored(trials)},
+                    {"complete", count_state(trials, TrialState::kComplete)},
+                    {"pruned", count_state(trials, TrialState::kPruned)},
+                    {"infeasible", count_state(trials, TrialState::kInfeasible)},
+                    {"failed", count_state(trials, TrialState::kFail)},
+                    {"rejected", rejected}};
+  json["rank_correlation_of_score_with_lif_modules"] = json_of(score_against_lif_modules(trials));
+  json["candidates"] = Json::array();
+  for (const Trial& trial : trials) json["candidates"].push_back(json_of(trial));
+  json["winner"] = nullptr;
+  if (const auto best = winner(trials, settings.final_epochs > 0)) {
+    json["winner"] = {{"number", best->number},
+                      {"genotype", best->genotype},
+                      {"accuracy", *(best->final_accuracy ? best->final_accuracy : best->accuracy)},
+                      {"costs", json_of(latest_costs(*best))},
+                      {"artifacts", "winner"}};
+  }
+  return json.dump(2) + '\n';
+}
+
+std::string summary(const SearchSettings& settings, const std::vector<Trial>& trials, const std::string& folder) {
+  std::string text =
+      format("%zu candidates, %lld scored, %lld failed\n", trials.size(), static_cast<long long>(count_scored(trials)),
+             static_cast<long long>(count_state(trials, TrialState::kFail)));
+  if (count_scored(trials) < settings.candidates)
+    text += format("The draws were used up before %lld candidates could be scored.\n",
+                   static_cast<long long>(settings.candidates));
+  text += rejection_table(settings, trials);
+  if (const auto correlation = score_against_lif_modules(trials))
+    text += format("Rank correlation of the score with the number of LIF modules: %.3f\n", *correlation);
+  text += "\nTrained and measured:\n" + trained_table(trials) + '\n' + error_table(trials) + '\n';
+  const auto best = winner(trials, settings.final_epochs > 0);
+  text += best ? winner_text(settings, *best) : closest_text(settings, trials);
+  if (folder.empty()) return text;
+  if (best) text += "  network, trace, measurement and checkpoint: " + folder + "/winner\n";
+  return text + "Everything: " + folder + "/result.json, " + folder + "/study.db\n";
+}
+
+}  // namespace spikeloop::nas

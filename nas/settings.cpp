@@ -1,0 +1,140 @@
+#include "nas/settings.h"
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <type_traits>
+
+#include "traces/support/error.h"
+
+namespace spikeloop::nas {
+namespace {
+
+using Json = nlohmann::json;
+
+/// Names every field once, for writing and reading.
+template <class Settings, class Field>
+void for_each_field(Settings& s, Field&& field) {
+  field("/dataset", s.dataset);
+  field("/seed", s.seed);
+  field("/candidates", s.candidates);
+  field("/train", s.train);
+  field("/score/batch", s.score_batch);
+  field("/score/repeats", s.score_repeats);
+  field("/space/shared_cell", s.shared_cell);
+  field("/network/input_channels", s.spec.input_channels);
+  field("/network/input_size", s.spec.input_size);
+  field("/network/channels", s.spec.channels);
+  field("/network/stem_stride", s.spec.stem_stride);
+  field("/network/second_pool", s.spec.second_pool);
+  field("/network/hidden", s.spec.hidden);
+  field("/network/classes", s.spec.classes);
+  field("/network/votes", s.spec.votes);
+  field("/network/timesteps", s.spec.timesteps);
+  field("/network/tau", s.spec.tau);
+  field("/network/threshold", s.spec.threshold);
+  field("/training/epochs", s.recipe.epochs);
+  field("/training/train_images", s.recipe.train_images);
+  field("/training/batch", s.recipe.batch);
+  field("/training/lr", s.recipe.lr);
+  field("/training/momentum", s.recipe.momentum);
+  field("/training/weight_decay", s.recipe.weight_decay);
+  field("/training/min_lr", s.recipe.min_lr);
+  field("/training/dropout", s.recipe.dropout);
+  field("/training/augment", s.recipe.augment);
+  field("/training/final_epochs", s.final_epochs);
+  field("/training/final_train_images", s.final_train_images);
+  field("/test_images", s.test_images);
+  field("/provisional_samples", s.provisional_samples);
+  field("/samples", s.samples);
+  field("/limits/memory_bytes", s.limits.memory_bytes);
+  field("/limits/area_um2", s.limits.area_um2);
+  field("/limits/latency_ns", s.limits.latency_ns);
+  field("/limits/energy_pj", s.limits.energy_pj);
+}
+
+void require(bool good, const char* option, const std::string& found, const char* expected) {
+  if (!good) throw InputError("command line", option, found, expected);
+}
+
+void require_range(const char* option, std::int64_t value, std::int64_t low, std::int64_t high) {
+  if (value >= low && value <= high) return;
+  throw InputError("command line", option, std::to_string(value),
+                   std::to_string(low) + " to " + std::to_string(high));
+}
+
+}  // namespace
+
+models::SnasnetSpec default_spec() {
+  models::SnasnetSpec spec;
+  spec.channels = 16;
+  spec.stem_stride = 2;
+  spec.second_pool = 4;
+  spec.hidden = 0;
+  spec.timesteps = 4;
+  return spec;
+}
+
+void check(const SearchSettings& s) {
+  constexpr std::int64_t kMany = 1'000'000'000;
+  require_range("--candidates", s.candidates, 1, 1'000'000);
+  require_range("--train", s.train, 1, s.candidates);
+  require_range("--score-batch", s.score_batch, 2, 4096);
+  require_range("--score-repeats", s.score_repeats, 1, 100);
+  require_range("--channels", s.spec.channels, 1, 4096);
+  require_range("--timesteps", s.spec.timesteps, 1, 1000);
+  require_range("--stem-stride", s.spec.stem_stride, 1, 4);
+  require_range("--hidden", s.spec.hidden, 0, 65536);
+  require_range("--votes", s.spec.votes, 1, 100);
+  require_range("--epochs", s.recipe.epochs, 1, kMany);
+  require_range("--final-epochs", s.final_epochs, 0, kMany);
+  require_range("--train-images", s.recipe.train_images, 0, kMany);
+  require_range("--final-train-images", s.final_train_images, 0, kMany);
+  require_range("--test-images", s.test_images, 0, kMany);
+  require_range("--batch", s.recipe.batch, 2, 65536);
+  require_range("--samples", s.samples, 1, 10'000);
+  require_range("--provisional-samples", s.provisional_samples, 1, 10'000);
+  require(s.recipe.lr > 0 && s.recipe.lr <= 100, "--lr", std::to_string(s.recipe.lr), "above 0, at most 100");
+  require(s.recipe.dropout >= 0 && s.recipe.dropout < 1, "--dropout", std::to_string(s.recipe.dropout),
+          "0 or more, below 1");
+  const std::int64_t map = (s.spec.input_size + s.spec.stem_stride - 1) / s.spec.stem_stride / 2;
+  require_range("--second-pool", s.spec.second_pool, 1, map);
+}
+
+std::string to_json(const SearchSettings& settings) {
+  Json json = Json::object();
+  for_each_field(settings, [&](const char* pointer, const auto& value) {
+    Json& target = json[Json::json_pointer(pointer)];
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::optional<double>>) {
+      target = value ? Json(*value) : Json(nullptr);
+    } else {
+      target = value;
+    }
+  });
+  json["space"]["cell_type"] = to_string(settings.cell_type);
+  return json.dump(2);
+}
+
+SearchSettings settings_from_json(const std::string& text, const std::string& file) {
+  SearchSettings settings;
+  try {
+    const Json json = Json::parse(text);
+    for_each_field(settings, [&](const char* pointer, auto& value) {
+      const Json& source = json.at(Json::json_pointer(pointer));
+      if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::optional<double>>) {
+        if (!source.is_null()) value = source.get<double>();
+      } else {
+        source.get_to(value);
+      }
+    });
+    settings.cell_type = parse_cell_type(json.at("space").at("cell_type").get<std::string>(), "/space/cell_type");
+  } catch (const Json::exception& error) {
+    throw InputError(file, "settings", error.what(), "the settings of a search");
+  }
+  return settings;
+}
+
+std::string own_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path().string(); }
+
+}  // namespace spikeloop::nas

@@ -1,0 +1,501 @@
+#include "nas/verify_snasnet.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <iomanip>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "models/dataset.h"
+#include "models/lif.h"
+#include "models/snasnet.h"
+#include "models/threads.h"
+#include "nas/sahd.h"
+#include "traces/support/error.h"
+#include "traces/support/files.h"
+#include "traces/support/random.h"
+
+namespace spikeloop::nas {
+namespace {
+
+using Json = nlohmann::json;
+using models::CellMatrix;
+using models::SnasnetSpec;
+
+constexpr double kScoreTolerance = 1e-6;
+constexpr double kExact = 1e-12;  // for arithmetic that differs in the last bits only
+constexpr double kNever = std::numeric_limits<double>::infinity();
+
+/// Collects what a reference was compared in; prints its line.
+class Check {
+ public:
+  explicit Check(std::string what) : what_(std::move(what)) {}
+  void note(const std::string& figure) { notes_ += (notes_.empty() ? "" : ", ") + figure; }
+  void require(bool good, const std::string& otherwise) {
+    if (good) return;
+    if (passed_) first_ = otherwise;
+    passed_ = false;
+  }
+  template <class T>
+  void equal(const std::string& name, const T& found, const T& expected) {
+    std::ostringstream text;
+    text << name << ' ' << found << " instead of " << expected;
+    require(found == expected, text.str());
+  }
+  /// Returns 1 for a reference that differs.
+  int print(std::ostream& out) const {
+    out << (passed_ ? "PASS " : "FAIL ") << what_ << ": " << notes_;
+    if (!passed_) out << (notes_.empty() ? "" : "; ") << first_;
+    out << '\n';
+    return passed_ ? 0 : 1;
+  }
+
+ private:
+  std::string what_, notes_, first_;
+  bool passed_ = true;
+};
+
+template <class T>
+std::string text_of(T value) {
+  std::ostringstream text;
+  text << std::setprecision(10) << value;
+  return text.str();
+}
+
+CellMatrix matrix_of(const Json& json) {
+  CellMatrix matrix{};
+  for (std::size_t from = 0; from < 4; ++from) {
+    for (std::size_t to = 0; to < 4; ++to) {
+      const int op = json.at(from).at(to).get<int>();
+      if (op < 0 || op > 4) throw std::out_of_range("operation " + std::to_string(op));
+      matrix[from][to] = static_cast<models::Op>(op);
+    }
+  }
+  return matrix;
+}
+
+std::string name_of(const Json& reference, const CellMatrix& matrix) {
+  const std::string text = models::to_text(matrix, matrix);
+  return reference.at("celltype").get<std::string>() + " " + text.substr(0, text.find('|'));
+}
+
+/// The numbers of narrow_float64.json: one splitmix64 stream over all weights, in parameter order.
+void set_reference_weights(models::SnasnetImpl& net, std::uint64_t seed) {
+  const at::NoGradGuard no_grad;
+  std::uint64_t k = 0;
+  for (auto& item : net.named_parameters()) {
+    at::Tensor& weight = item.value();
+    if (weight.dim() < 2) continue;  // BatchNorm and biases keep their initial values
+    const auto fan_in = static_cast<double>(weight.numel() / weight.size(0));
+    const double bound =
+        weight.dim() == 4 ? std::sqrt(6 / (5 * fan_in)) : 0.01 * std::sqrt(3.0) * std::sqrt(32768 / fan_in);
+    at::Tensor values = at::empty(weight.sizes(), at::kFloat);
+    auto* data = values.data_ptr<float>();
+    for (std::int64_t i = 0; i < values.numel(); ++i) {
+      data[i] = static_cast<float>((2 * unit(seed, k++) - 1) * bound);
+    }
+    weight.copy_(values);
+  }
+}
+
+void check_parameters(Check& check, models::SnasnetImpl& net, const Json& expected) {
+  const auto parameters = net.named_parameters();
+  check.equal("number of parameter tensors", parameters.size(), expected.size());
+  for (std::size_t i = 0; i < std::min(parameters.size(), expected.size()); ++i) {
+    const std::string name = expected[i][0].get<std::string>();
+    check.equal("parameter name", parameters[i].key(), name);
+    check.require(parameters[i].value().sizes().vec() == expected[i][1].get<std::vector<std::int64_t>>(),
+                  "shape of " + name);
+    const double sum = parameters[i].value().sum().item<double>();
+    check.require(std::abs(sum - expected[i][3].get<double>()) < 1e-9 * std::max(1.0, std::abs(sum)),
+                  "sum of " + name + " " + text_of(sum));
+  }
+}
+
+struct Call {
+  std::string module;
+  std::int64_t spikes, neurons, near;  // near: membranes within 1e-5 of the threshold
+};
+
+/// One repeat against its reference. Adds the log-determinant to `score`.
+void check_repeat(Check& check, const std::string& which, const Json& expected,
+                  const std::vector<Call>& calls, const SahdKernel& kernel, const at::Tensor& per_sample,
+                  const at::Tensor& output, double& score) {
+  const Json& expected_calls = expected.at("calls");
+  check.equal(which + " LIF calls", calls.size(), expected_calls.size());
+  std::int64_t inexact = 0, slack = 0;
+  for (std::size_t i = 0; i < std::min(calls.size(), expected_calls.size()); ++i) {
+    const Json& call = expected_calls[i];
+    const std::string place = which + " call " + std::to_string(i) + " " + calls[i].module;
+    check.equal(place + ": module", calls[i].module, call[0].get<std::string>());
+    check.equal(place + ": neurons", calls[i].neurons, call[2].get<std::int64_t>());
+    const auto difference = std::abs(calls[i].spikes - call[1].get<std::int64_t>());
+    inexact += difference > 0 ? 1 : 0;
+    slack += call[3].get<std::int64_t>();
+    check.require(difference <= call[3].get<std::int64_t>(),
+                  place + ": " + std::to_string(calls[i].spikes) + " spikes instead of " + call[1].dump());
+  }
+  const SahdKernel::LogDet log_det = kernel.log_det();
+  const double difference = std::abs(log_det.value - expected.at("logdet").get<double>());
+  score += log_det.value;
+  check.note(which + " " + std::to_string(calls.size()) + " LIF calls, " + std::to_string(inexact) +
+             " with other spike counts (" + std::to_string(slack) +
+             " membranes within 1e-5), log-determinant " + text_of(log_det.value) + " off by " +
+             text_of(difference));
+  check.equal(which + " sign", log_det.sign, expected.at("sign").get<double>());
+  if (inexact > 0) return;  // a spike more or less moves all that follows
+  check.require(difference <= kScoreTolerance, which + " log-determinant");
+  double worst = 0;
+  const Json& totals = expected.at("per_sample_total");
+  for (std::size_t i = 0; i < totals.size(); ++i) {
+    check.equal(which + " spikes of sample " + std::to_string(i),
+                per_sample[static_cast<std::int64_t>(i)].item<std::int64_t>(), totals[i].get<std::int64_t>());
+  }
+  const Json& outputs = expected.at("out");
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    for (std::size_t j = 0; j < outputs[i].size(); ++j) {
+      const double value = output[static_cast<std::int64_t>(i)][static_cast<std::int64_t>(j)].item<double>();
+      worst = std::max(worst, std::abs(value - outputs[i][j].get<double>()));
+    }
+  }
+  check.require(worst < kScoreTolerance, which + " network output off by " + text_of(worst));
+  const double k01 = kernel.kernel()[0][1].item<double>();
+  check.require(std::abs(k01 - expected.at("K01").get<double>()) < kScoreTolerance, which + " K[0][1]");
+}
+
+int verify_narrow(const Json& json, const std::string& data_dir, std::ostream& out) {
+  const Json& about = json.at("about");
+  const models::Dataset dataset = models::load_cifar10_test(data_dir);
+  const auto batch = about.at("batch").get<std::int64_t>();
+  SnasnetSpec spec;
+  const Json& widths = about.at("widths");
+  spec.channels = widths.at("stem_and_cell1").get<std::int64_t>();
+  spec.hidden = widths.at("hidden").get<std::int64_t>();
+  spec.classes = 10;
+  spec.votes = widths.at("final").get<std::int64_t>() / spec.classes;
+  spec.timesteps = about.at("timesteps").get<int>();
+  spec.tau = about.at("tau").get<double>();
+  spec.threshold = about.at("threshold").get<double>();
+  spec.second_pool = about.at("second_avgpooling").get<std::int64_t>();
+  const at::NoGradGuard no_grad;
+  int failures = 0;
+  for (const Json& reference : json.at("references")) {
+    spec.cell1 = spec.cell2 = matrix_of(reference.at("matrix"));
+    Check check(name_of(reference, spec.cell1));
+    models::Snasnet net(spec, 1, false);
+    set_reference_weights(*net, 1);
+    net->to(at::kDouble);
+    net->train();
+    net->dropout = 0;
+    net->keep_state = true;  // as the released scoring loop
+    check_parameters(check, *net, reference.at("parameters"));
+    check.equal("parameters", net->num_parameters(), reference.at("params").get<std::int64_t>());
+    check.equal("LIF modules", net->num_lif_modules(), reference.at("lif_modules").get<std::int64_t>());
+    double score = 0;
+    const Json& repeats = reference.at("repeats");
+    for (std::size_t r = 0; r < repeats.size(); ++r) {
+      std::vector<Call> calls;
+      SahdKernel kernel;
+      at::Tensor per_sample = at::zeros({batch}, at::kDouble);
+      net->observer = [&](const std::string& module, int, const at::Tensor& spikes,
+                          const at::Tensor& membrane) {
+        const at::Tensor near = (membrane - spec.threshold).abs().lt(1e-5);
+        calls.push_back({module, static_cast<std::int64_t>(spikes.sum().item<double>()),
+                         spikes.numel() / spikes.size(0), near.sum().item<std::int64_t>()});
+        per_sample += spikes.flatten(1).sum(1);
+        kernel.add(spikes);
+      };
+      const at::Tensor images = dataset.test.images.narrow(0, static_cast<std::int64_t>(r) * batch, batch);
+      const at::Tensor output = net->forward(models::normalise(images, dataset).to(at::kDouble));
+      check_repeat(check, "repeat " + std::to_string(r + 1), repeats[r], calls, kernel, per_sample, output,
+                   score);
+    }
+    score /= static_cast<double>(repeats.size());
+    check.note("score " + text_of(score) + " (reference " + text_of(reference.at("score").get<double>()) +
+               ")");
+    failures += check.print(out);
+  }
+  return failures;
+}
+
+SnasnetSpec full_spec(const std::string& dataset) {
+  SnasnetSpec spec;
+  spec.timesteps = 1;  // neither counts nor shapes depend on it
+  spec.hidden = 1024;
+  if (dataset == "cifar10") {
+    spec.channels = 256;
+    spec.votes = 10;
+  } else if (dataset == "cifar100") {
+    spec.channels = 128;
+    spec.classes = 100;
+    spec.votes = 5;
+  } else if (dataset == "tinyimagenet") {
+    spec.channels = 128;
+    spec.input_size = 64;
+    spec.stem_stride = 2;
+    spec.hidden = 4096;
+    spec.classes = 200;
+    spec.votes = 5;
+  } else {
+    throw std::out_of_range("dataset " + dataset);
+  }
+  return spec;
+}
+
+/// Parameters under a module's name.
+std::int64_t count_under(const models::SnasnetImpl& net, const std::string& prefix) {
+  std::int64_t count = 0;
+  for (const auto& item : net.named_parameters()) {
+    if (item.key().compare(0, prefix.size(), prefix) == 0) count += item.value().numel();
+  }
+  return count;
+}
+
+int verify_shapes(const Json& json, std::ostream& out) {
+  int failures = 0;
+  for (const Json& reference : json) {
+    const std::string dataset = reference.at("dataset").get<std::string>();
+    SnasnetSpec spec = full_spec(dataset);
+    spec.second_pool = reference.at("second_avgpooling").get<std::int64_t>();
+    spec.cell1 = spec.cell2 = matrix_of(reference.at("matrix"));
+    Check check(dataset + " " + name_of(reference, spec.cell1));
+    models::Snasnet net(spec, 1, false);
+    const std::int64_t parameters = net->num_parameters(), lifs = net->num_lif_modules();
+    check.equal("parameters", parameters, reference.at("params").get<std::int64_t>());
+    check.equal("parameters of cell 1", count_under(*net, "cell1."),
+                reference.at("params_cell1").get<std::int64_t>());
+    check.equal("parameters of cell 2", count_under(*net, "cell2."),
+                reference.at("params_cell2").get<std::int64_t>());
+    check.equal("LIF modules", lifs, reference.at("lif_modules").get<std::int64_t>());
+    check.note(std::to_string(parameters) + " parameters, " + std::to_string(lifs) + " LIF modules");
+    if (reference.contains("shapes_batch2")) {
+      const at::NoGradGuard no_grad;
+      for (auto& parameter : net->parameters()) parameter.zero_();  // shapes only
+      const auto stages =
+          net->stage_shapes(at::zeros({2, spec.input_channels, spec.input_size, spec.input_size}));
+      const Json& expected = reference.at("shapes_batch2");
+      check.equal("stages", stages.size(), expected.size());
+      for (std::size_t i = 0; i < std::min(stages.size(), expected.size()); ++i) {
+        check.equal("stage", stages[i].first, expected[i][0].get<std::string>());
+        check.require(stages[i].second == expected[i][1].get<std::vector<std::int64_t>>(),
+                      "shape of " + stages[i].first);
+      }
+      check.note(std::to_string(stages.size()) + " stage shapes");
+    }
+    failures += check.print(out);
+  }
+  return failures;
+}
+
+/// Codes of unit_vectors.json: "x[i][j] = unit(i*N+j, seed 42) < P", "silent", "all ones".
+at::Tensor code_of(const Json& item, std::int64_t batch, std::int64_t n) {
+  const std::string code = item.at("code").get<std::string>();
+  double limit = 0;
+  if (code == "all ones") {
+    limit = 1;
+  } else if (code != "silent") {
+    const std::string start = "x[i][j] = unit(i*N+j, seed 42) < ";
+    if (code.compare(0, start.size(), start) != 0) throw std::out_of_range("code \"" + code + "\"");
+    limit = std::stod(code.substr(start.size()));
+  }
+  at::Tensor x = at::empty({batch, n}, at::kDouble);
+  for (std::int64_t k = 0; k < batch * n; ++k) {
+    x.data_ptr<double>()[k] = unit(42, static_cast<std::uint64_t>(k)) < limit ? 1 : 0;
+  }
+  return x;
+}
+
+int verify_sahd(const Json& item, std::ostream& out) {
+  const auto batch = item.at("B").get<std::int64_t>(), n = item.at("N").get<std::int64_t>();
+  Check check("SAHD kernel " + std::to_string(batch) + " x " + std::to_string(n) + " " +
+              item.at("code").get<std::string>());
+  const at::Tensor x = code_of(item, batch, n);
+  SahdKernel kernel;
+  kernel.add(x);
+  const at::Tensor k = kernel.kernel();
+  const bool exact = item.contains("K_float64") && !item.at("K_float64").is_null();
+  const char* key = exact ? "K_float64" : "K_float32";
+  const double tolerance = exact ? kExact : 1e-6;
+  double worst = 0;
+  if (item.contains(key) && !item.at(key).is_null()) {
+    for (std::int64_t i = 0; i < batch; ++i) {
+      for (std::int64_t j = 0; j < batch; ++j) {
+        const auto row = static_cast<std::size_t>(i), column = static_cast<std::size_t>(j);
+        worst = std::max(worst, std::abs(k[i][j].item<double>() - item.at(key)[row][column].get<double>()));
+      }
+    }
+    check.note("K off by " + text_of(worst));
+    check.require(worst <= tolerance * static_cast<double>(n), "K");
+  }
+  const SahdKernel::LogDet log_det = kernel.log_det();
+  if (item.contains("logdet_float64")) {
+    const double k01 = k[0][1].item<double>();
+    check.require(std::abs(k01 - item.at("K01_float64").get<double>()) < 1e-9, "K[0][1] " + text_of(k01));
+    const double difference = std::abs(log_det.value - item.at("logdet_float64").get<double>());
+    check.note("log-determinant " + text_of(log_det.value) + " off by " + text_of(difference));
+    check.require(difference <= kScoreTolerance, "log-determinant");
+    if (item.contains("sign")) check.equal("sign", log_det.sign, item.at("sign").get<double>());
+  } else {
+    check.note("singular: log-determinant " + text_of(log_det.value));
+    check.require(log_det.value == -kNever && log_det.sign == 0, "log-determinant of a singular kernel");
+  }
+  return check.print(out);
+}
+
+at::Tensor rows_of(const Json& json) {
+  const auto rows = json.get<std::vector<std::vector<double>>>();
+  at::Tensor tensor = at::empty(
+      {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(rows.at(0).size())}, at::kDouble);
+  auto* data = tensor.data_ptr<double>();
+  for (const auto& row : rows) data = std::copy(row.begin(), row.end(), data);
+  return tensor;
+}
+
+double largest(const at::Tensor& difference) { return difference.abs().max().item<double>(); }
+
+int verify_lif(const Json& item, std::ostream& out) {
+  Check check("LIF steps and gradients");
+  const at::Tensor input = rows_of(item.at("input")).set_requires_grad(true);
+  const at::Tensor spikes = rows_of(item.at("spikes")), after = rows_of(item.at("v_after_reset"));
+  at::Tensor membrane, loss = at::zeros({}, at::kDouble);
+  double worst = 0;
+  for (std::int64_t t = 0; t < input.size(0); ++t) {
+    const models::LifStep step = models::lif_step(input[t], membrane, 4.0 / 3.0, 1.0);
+    membrane = step.membrane;
+    check.require(at::equal(step.spikes, spikes[t]), "spikes of step " + std::to_string(t));
+    worst = std::max(worst, largest((membrane * (1 - step.spikes)).detach() - after[t]));
+    const at::Tensor weight = at::arange(1, input.size(1) + 1, at::kDouble) * static_cast<double>(t + 1);
+    loss = loss + (weight * step.spikes).sum();
+  }
+  check.note("membranes off by " + text_of(worst));
+  check.require(worst <= kExact, "membranes");
+  loss.backward();
+  const double gradient = largest(input.grad() - rows_of(item.at("grad_of_sum_w_spike")));
+  check.note("gradients off by " + text_of(gradient));
+  check.require(gradient <= 1e-9, "gradients");
+  return check.print(out);
+}
+
+int verify_surrogate(const Json& item, std::ostream& out) {
+  Check check("ATan surrogate");
+  double worst = 0;
+  for (std::size_t i = 0; i < item.at("x").size(); ++i) {
+    // tau = 1 makes the membrane equal the input: x is the distance from the threshold.
+    const at::Tensor input = at::full({1}, 1 + item.at("x")[i].get<double>(), at::kDouble);
+    input.set_requires_grad(true);
+    models::lif_step(input, {}, 1.0, 1.0).spikes.sum().backward();
+    worst = std::max(worst, std::abs(input.grad().item<double>() - item.at("grad")[i].get<double>()));
+  }
+  check.note(std::to_string(item.at("x").size()) + " derivatives, off by " + text_of(worst));
+  check.require(worst <= kExact, "derivative");
+  return check.print(out);
+}
+
+using Grid = std::array<std::array<int, 4>, 4>;
+
+/// The released cleaning: nodes that reach nothing or are reached by nothing lose their edges.
+bool clean(Grid& m) {
+  const auto multiply = [](const Grid& a, const Grid& b) {
+    Grid c{};
+    for (std::size_t i = 0; i < 4; ++i) {
+      for (std::size_t j = 0; j < 4; ++j) {
+        for (std::size_t k = 0; k < 4; ++k) c[i][j] += a[i][k] * b[k][j];
+      }
+    }
+    return c;
+  };
+  const Grid m2 = multiply(m, m), m3 = multiply(m2, m), m4 = multiply(m3, m), before = m;
+  const auto reaches = [&](std::size_t i, std::size_t j) {
+    return before[i][j] + m2[i][j] + m3[i][j] + m4[i][j] != 0;
+  };
+  const auto drop = [&](std::size_t node) {
+    for (std::size_t i = 0; i < 4; ++i) m[i][node] = m[node][i] = 0;
+  };
+  for (std::size_t node = 0; node < 3; ++node) {
+    if (!reaches(node, 3)) drop(node);
+  }
+  for (std::size_t node = 1; node < 4; ++node) {
+    if (!reaches(0, node)) drop(node);
+  }
+  return m[0][3] != 0;
+}
+
+int verify_clean(const std::string& what, const Json& items, std::ostream& out) {
+  Check check(what);
+  std::size_t accepted = 0;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    auto matrix = items[i][0].get<Grid>();
+    const bool valid = clean(matrix);
+    check.require(matrix == items[i][1].get<Grid>() && valid == items[i][2].get<bool>(),
+                  "matrix " + std::to_string(i));
+    accepted += valid ? 1 : 0;
+  }
+  check.note(std::to_string(items.size()) + " matrices, " + std::to_string(accepted) + " accepted");
+  return check.print(out);
+}
+
+int verify_splitmix(const Json& item, std::ostream& out) {
+  Check check("splitmix64");
+  const auto seed = item.at("seed").get<std::uint64_t>();
+  std::size_t count = 0;
+  for (const Json& value : item.at("first_outputs")) {
+    check.equal("output", splitmix64(seed, count), value.get<std::uint64_t>());
+    check.equal("unit", unit(seed, count), item.at("first_units").at(count).get<double>());
+    ++count;
+  }
+  check.note(std::to_string(count) + " outputs");
+  return check.print(out);
+}
+
+int verify_units(const Json& json, std::ostream& out) {
+  int failures = 0;
+  for (const Json& item : json.at("sahd")) failures += verify_sahd(item, out);
+  failures += verify_lif(json.at("lif"), out);
+  failures += verify_surrogate(json.at("atan_surrogate"), out);
+  failures += verify_clean("cleaning of forward matrices", json.at("clean_forward"), out);
+  failures += verify_clean("cleaning of backward matrices", json.at("clean_backward"), out);
+  failures += verify_splitmix(json.at("splitmix64"), out);
+  return failures;
+}
+
+int verify(const Json& json, const std::string& file, const std::string& data_dir, std::ostream& out) {
+  if (json.is_object() && json.contains("references")) return verify_narrow(json, data_dir, out);
+  if (json.is_object() && json.contains("sahd")) return verify_units(json, out);
+  if (json.is_array() && !json.empty() && json[0].is_object() && json[0].contains("params_cell1")) {
+    return verify_shapes(json, out);
+  }
+  throw InputError(file, "/", "another content",
+                   "SNASNet references: \"references\", \"sahd\", or a list with \"params_cell1\"");
+}
+
+}  // namespace
+
+int verify_snasnet(const std::string& file, const std::string& data_dir, std::ostream& out) {
+  Json json;
+  const std::string text = read_file(file);
+  try {
+    json = Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    throw InputError(file, "byte " + std::to_string(error.byte),
+                     "no JSON (" + std::string(error.what()) + ")", "a file of SNASNet references");
+  }
+  const models::ThreadCount one_thread(1);  // sums in one order
+  try {
+    return verify(json, file, data_dir, out);
+  } catch (const Json::exception& error) {
+    throw InputError(file, "content", error.what(), "the layout of the SNASNet references");
+  } catch (const std::out_of_range& error) {
+    throw InputError(file, "content", error.what(), "the layout of the SNASNet references");
+  }
+}
+
+}  // namespace spikeloop::nas

@@ -1,0 +1,146 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// One chip, as its configuration file describes it, checked and with every default filled in.
+///
+/// Units are in the names. Energies are dynamic energies per named event; leakage and area are per instance of the
+/// component (per bit for memories). Every component object of the file carries a "source" text.
+namespace spikeloop::sim {
+
+enum class Mapping { kUnrolled };                 ///< rows of the weight matrix = Ky*Kx*Cin (ISAAC, NeuroSim)
+enum class WeightEncoding { kDifferentialPair };  ///< two adjacent columns hold + and - parts of a slice
+enum class Placement { kSequential };             ///< tiles filled row by row from (0, 0)
+enum class Schedule { kPipelined, kTimestepSequential };
+
+struct ChipConfig {
+  std::string path;  ///< file it was read from, as given
+  std::string name, description;
+
+  struct Clock {
+    double frequency_mhz = 0;
+  } clock;
+
+  /// 2D mesh, XY routing, wormhole, one input FIFO per router port, credit flow control.
+  struct Mesh {
+    int columns = 0, rows = 0;
+    int flit_bits = 0;
+    int header_bits = 0;  ///< of a packet: destination, stream, timestep, position
+  } mesh;
+  struct Router {
+    int buffer_flits = 0;         ///< FIFO depth of each of the five input ports
+    int latency_cycles = 0;       ///< from a flit's arrival in the FIFO to its earliest departure
+    double energy_pj_per_flit = 0;  ///< FIFO write and read, routing, arbitration, crossbar
+    double area_um2 = 0, leakage_uw = 0;
+  } router;
+  struct Link {
+    int latency_cycles = 0;
+    double length_mm = 0;
+    double energy_pj_per_bit_mm = 0;
+    double area_um2 = 0, leakage_uw = 0;  ///< per router (its outgoing links)
+  } link;
+  /// Where inputs enter and results leave: a port of its own beside the router of tile (column, row).
+  struct HostPort {
+    int column = 0, row = 0;
+    double energy_pj_per_bit = 0, area_um2 = 0, leakage_uw = 0;
+  } host_port;
+
+  struct Tile {
+    int pes = 0;
+    int barrier_latency_cycles = 0;  ///< timestep_sequential: from the last stage's end to the next timestep's start
+    double control_area_um2 = 0, control_leakage_uw = 0;
+  } tile;
+  struct Pe {
+    int crossbars = 0;
+  } pe;
+  struct Crossbar {
+    int rows = 0, columns = 0, cell_bits = 0;
+    int max_active_rows = 0;  ///< wordlines driven at once; a read of more takes several passes
+    bool skip_zero = true;    ///< a window piece without an active wordline is not read
+    double read_latency_ns = 0;
+    double energy_pj_per_active_row = 0;  ///< current of one driven wordline's cells over one read
+    double area_um2 = 0, leakage_uw = 0;
+  } crossbar;
+  struct WordlineDriver {
+    double energy_pj_per_active_row = 0;
+    double area_um2 = 0, leakage_uw = 0;  ///< all rows of one crossbar
+  } wordline_driver;
+  struct ColumnMux {
+    double energy_pj_per_conversion = 0;
+    double area_um2 = 0, leakage_uw = 0;  ///< all columns of one crossbar
+  } column_mux;
+  struct Adc {
+    int bits = 0;
+    int columns_per_adc = 0;  ///< mux ratio: conversions in sequence per read
+    bool sample_and_hold = false;  ///< the next read may overlap the conversions of the last
+    double conversion_latency_ns = 0;
+    double energy_pj_per_conversion = 0;
+    double area_um2 = 0, leakage_uw = 0;  ///< one ADC
+  } adc;
+  struct ShiftAdd {
+    int latency_cycles = 0;
+    double energy_pj_per_conversion = 0;
+    double area_um2 = 0, leakage_uw = 0;  ///< one per ADC
+  } shift_add;
+  /// Sums partial sums over the crossbars of a PE and over the PEs of a tile (and, on the owner tile, over tiles).
+  struct AdderTree {
+    int latency_cycles_per_level = 0;
+    int lanes = 0;  ///< values summed per cycle when partial sums arrive from another tile
+    double energy_pj_per_add = 0;
+    double area_um2 = 0, leakage_uw = 0;  ///< one tile's
+  } adder_tree;
+
+  /// A memory of a tile: capacity, and energy, area and leakage per bit.
+  struct Memory {
+    std::int64_t capacity_bits = 0;
+    double read_energy_pj_per_bit = 0, write_energy_pj_per_bit = 0;
+    double area_um2_per_bit = 0, leakage_uw_per_kbit = 0;
+  };
+  struct InputBuffer : Memory {
+    int port_bits = 0;  ///< read per cycle into the window register
+  } input_buffer;
+  struct OutputBuffer : Memory {  ///< holds packets until the router takes their flits
+  } output_buffer;
+  /// Sums of a cell's nodes: contributions are added to the accumulator of their pixel as they arrive.
+  struct NodeAdder {
+    int lanes = 0;       ///< channels added per cycle
+    int value_bits = 0;  ///< of a value on links, in accumulators and buffers
+    double energy_pj_per_add = 0;
+    double area_um2 = 0, leakage_uw = 0;  ///< one lane
+  } node_adder;
+  Memory node_memory;
+  struct NeuronUnit {
+    int lanes = 0;  ///< neurons updated per cycle
+    int latency_cycles = 0;  ///< pipeline depth: from the last lane's input to the spike
+    int membrane_bits = 0;
+    double energy_pj_per_update = 0;
+    double area_um2 = 0, leakage_uw = 0;  ///< one lane
+  } neuron_unit;
+  Memory membrane_memory;
+  struct PoolingUnit {
+    int lanes = 0;  ///< additions per cycle
+    double energy_pj_per_add = 0;
+    double area_um2 = 0, leakage_uw = 0;  ///< one lane
+  } pooling_unit;
+  Memory pooling_memory;  ///< line buffers of the pooling unit
+
+  Mapping mapping = Mapping::kUnrolled;
+  WeightEncoding weight_encoding = WeightEncoding::kDifferentialPair;
+  int weight_bits = 8;  ///< of networks that carry no quantisation; others say it themselves
+  Placement placement = Placement::kSequential;
+  Schedule schedule = Schedule::kPipelined;
+
+  /// (JSON pointer of a component, its source text), in file order.
+  std::vector<std::pair<std::string, std::string>> sources;
+  std::string sha256;  ///< of the resolved values, for studies and measurements
+};
+
+/// A value given on the command line: ("crossbar.rows", "64"). The text is read as the field's type.
+using Overrides = std::vector<std::pair<std::string, std::string>>;
+
+/// Reads, resolves "extends", applies overrides, checks ranges and cross-field rules. Throws InputError.
+ChipConfig read_chip_config(const std::string& path, const Overrides& overrides = {});
+
+}  // namespace spikeloop::sim

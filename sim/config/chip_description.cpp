@@ -1,0 +1,150 @@
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdio>
+#include <string>
+
+#include "sim/component.h"
+#include "sim/config/chip_fields.h"
+#include "sim/config/chip_texts.h"
+#include "sim/energy.h"
+#include "sim/rules/timing.h"
+
+namespace spikeloop::sim {
+namespace {
+
+/// 1234567 -> "1,234,567".
+std::string grouped(std::int64_t n) {
+  std::string text = std::to_string(n);
+  for (int at = static_cast<int>(text.size()) - 3; at > 0; at -= 3)
+    text.insert(static_cast<std::size_t>(at), ",");
+  return text;
+}
+
+std::string fixed(double value, int digits) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
+  return text.data();
+}
+
+/// 1.28e10 -> "12.8 G".
+std::string scaled(double value) {
+  constexpr std::array<const char*, 5> kPrefixes{"", "k", "M", "G", "T"};
+  std::size_t step = 0;
+  while (value >= 1000 && step + 1 < kPrefixes.size()) {
+    value /= 1000;
+    ++step;
+  }
+  return fixed(value, value < 10 ? 2 : 1) + " " + kPrefixes.at(step);
+}
+
+std::string kib(std::int64_t bits) { return fixed(static_cast<double>(bits) / 8192.0, 1) + " KiB"; }
+
+std::string count_of(std::int64_t n, const std::string& thing) {
+  return grouped(n) + " " + thing + (n == 1 ? "" : "s");
+}
+
+std::string line(const std::string& label, const std::string& text) {
+  return "  " + label + std::string(label.size() < 18 ? 18 - label.size() : 1, ' ') + text + "\n";
+}
+
+std::string area_table(const ChipConfig& chip) {
+  const int tiles = chip.mesh.columns * chip.mesh.rows;
+  const Inventory tile = tile_inventory(chip);
+  const Inventory router = router_inventory(chip);
+  const Inventory host = host_inventory(chip);
+  double area = 0;
+  double leakage = 0;
+  const auto of_chip = [&](const auto& tile_part, const auto& router_part, const auto& host_part,
+                           std::size_t i) { return tiles * (tile_part[i] + router_part[i]) + host_part[i]; };
+  for (std::size_t i = 0; i < kNumComponents; ++i) {
+    area += of_chip(tile.area_um2, router.area_um2, host.area_um2, i);
+    leakage += of_chip(tile.leakage_uw, router.leakage_uw, host.leakage_uw, i);
+  }
+  std::string out;
+  const auto row = [&](const std::string& name, double um2, double uw) {
+    std::array<char, 128> text{};
+    std::snprintf(text.data(), text.size(), "  %-18s%12.4f mm2  %5.1f %%%14.3f uW\n", name.c_str(),
+                  um2 * 1e-6, area > 0 ? 100 * um2 / area : 0.0, uw);
+    out += text.data();
+  };
+  for (std::size_t i = 0; i < kNumComponents; ++i) {
+    const double um2 = of_chip(tile.area_um2, router.area_um2, host.area_um2, i);
+    const double uw = of_chip(tile.leakage_uw, router.leakage_uw, host.leakage_uw, i);
+    if (um2 > 0 || uw > 0) row(component_name(static_cast<Component>(i)), um2, uw);
+  }
+  row("total", area, leakage);
+  return out;
+}
+
+}  // namespace
+
+std::string describe_chip(const ChipConfig& chip) {
+  const Timing timing = make_timing(chip);
+  const auto& x = chip.crossbar;
+  const double hz = chip.clock.frequency_mhz * 1e6;
+  const std::int64_t tiles = std::int64_t{chip.mesh.columns} * chip.mesh.rows;
+  const std::int64_t per_tile = std::int64_t{chip.tile.pes} * chip.pe.crossbars;
+  const std::int64_t crossbars = tiles * per_tile;
+  const std::int64_t adcs = crossbars * timing.adcs_per_crossbar;
+  // A differential pair holds the magnitude, so the sign bit takes no cell.
+  const int slices = (std::max(1, chip.weight_bits - 1) + x.cell_bits - 1) / x.cell_bits;
+  const int outputs = x.columns / (2 * slices);
+  const std::int64_t weights = crossbars * x.rows * outputs;
+  const Cycle read = crossbar_cycles(timing, chip.adc.sample_and_hold, 1, chip.adc.columns_per_adc);
+  // Cycles from one read of a crossbar to the next when they never stop.
+  const Cycle period = crossbar_cycles(timing, chip.adc.sample_and_hold, 2, chip.adc.columns_per_adc) - read;
+  const double reads_per_s = static_cast<double>(crossbars) * hz / static_cast<double>(period);
+
+  std::string out = chip.name + "  (" + chip.path + ", sha256 " + chip.sha256.substr(0, 12) + ")\n";
+  if (!chip.description.empty()) out += chip.description + "\n";
+
+  out += "\nstructure\n";
+  out += line("clock", number_text(chip.clock.frequency_mhz) + " MHz");
+  out += line("chip", std::to_string(chip.mesh.columns) + " x " + std::to_string(chip.mesh.rows) +
+                          " mesh = " + count_of(tiles, "tile") + ", host port at tile (" +
+                          std::to_string(chip.host_port.column) + ", " + std::to_string(chip.host_port.row) +
+                          ")");
+  out += line("tile", count_of(chip.tile.pes, "PE") + " with " + count_of(chip.pe.crossbars, "crossbar") +
+                          " each = " + count_of(per_tile, "crossbar"));
+  out += line("crossbar", std::to_string(x.rows) + " x " + std::to_string(x.columns) + " cells of " +
+                              count_of(x.cell_bits, "bit") + ", " + std::to_string(x.max_active_rows) +
+                              " rows driven at once");
+  out += line("ADCs", count_of(timing.adcs_per_crossbar, "ADC") + " of " + count_of(chip.adc.bits, "bit") +
+                          " per crossbar, one for " + count_of(chip.adc.columns_per_adc, "column") +
+                          (chip.adc.sample_and_hold ? ", sample and hold" : ", no sample and hold"));
+  out += line("mesh links", std::to_string(chip.mesh.flit_bits) +
+                                " bits per cycle = " + scaled(chip.mesh.flit_bits * hz) +
+                                "bit/s each way, packet header " + count_of(chip.mesh.header_bits, "bit"));
+  out += line("memories of a tile", "input " + kib(chip.input_buffer.capacity_bits) + ", output " +
+                                        kib(chip.output_buffer.capacity_bits) + ", node " +
+                                        kib(chip.node_memory.capacity_bits) + ", membrane " +
+                                        kib(chip.membrane_memory.capacity_bits) + ", pooling " +
+                                        kib(chip.pooling_memory.capacity_bits));
+  out += line("schedule", chip.schedule == Schedule::kPipelined ? "pipelined" : "timestep_sequential");
+
+  out += "\nholds\n";
+  out += line("one weight", std::to_string(chip.weight_bits) + " bits = " + count_of(slices, "slice") +
+                                " x 2 columns = " + std::to_string(2 * slices) + " cells");
+  out += line("crossbar", std::to_string(x.rows) + " inputs x " + count_of(outputs, "output"));
+  out += line("chip", grouped(weights) + " weights at most (" + kib(weights * chip.weight_bits) + ") in " +
+                          count_of(crossbars, "crossbar"));
+
+  out += "\npeak rates\n";
+  out += line("crossbar read", count_of(timing.read_cycles, "cycle") + " + " +
+                                   std::to_string(chip.adc.columns_per_adc) + " conversions x " +
+                                   count_of(timing.conversion_cycles, "cycle") + " = " +
+                                   count_of(read, "cycle") + ", the next one after " + grouped(period));
+  out += line("reads", scaled(reads_per_s) + "reads/s");
+  out += line("conversions", scaled(reads_per_s * x.columns) + "conversions/s by " + count_of(adcs, "ADC"));
+  out += line("additions",
+              scaled(reads_per_s * x.max_active_rows * outputs) + "weights/s added up for 1-bit inputs");
+
+  out += "\narea and leakage\n" + area_table(chip);
+
+  out += "\nsources\n";
+  for (const auto& [pointer, text] : chip.sources) out += line(pointer.substr(1), text);
+  return out;
+}
+
+}  // namespace spikeloop::sim

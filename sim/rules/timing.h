@@ -1,0 +1,42 @@
+#pragma once
+#include <cstdint>
+#include <limits>
+
+#include "sim/config/chip_config.h"
+#include "sim/mapping/plan.h"
+
+/// The component rules: plain objects that are told the cycle, so that every engine shares them.
+namespace spikeloop::sim {
+
+using Cycle = std::int64_t;
+inline constexpr Cycle kNever = std::numeric_limits<Cycle>::max();
+
+/// Durations of a chip's components in clock cycles.
+struct Timing {
+  int read_cycles = 1;        ///< one crossbar read
+  int conversion_cycles = 1;  ///< one ADC conversion
+  int adcs_per_crossbar = 1;
+  int empty_packet_flits = 1;  ///< a header alone
+};
+Timing make_timing(const ChipConfig& chip);
+
+/// Smallest number of whole cycles that covers a time.
+int cycles_of(double time_ns, double frequency_mhz);
+
+/// Cycles that one crossbar works for `passes` reads whose columns take `phases` conversions each, one after the other
+/// on each ADC. With sample and hold the next read runs while the last one's columns are converted.
+Cycle crossbar_cycles(const Timing& timing, bool sample_and_hold, std::int64_t passes, int phases);
+
+/// Reads needed for `active` set wordlines.
+std::int64_t read_passes(const ChipConfig& chip, int active);
+
+/// How a stage's windows lie in its input map, per output pixel in raster order.
+struct WindowTable {
+  std::vector<int> needed;      ///< input items that must have arrived, counted from the timestep's start
+  std::vector<int> new_items;   ///< input items not in the window before it (in the same row)
+  std::vector<int> in_bounds;   ///< input items in the window, padding left out
+  std::vector<int> freed;       ///< input items that no later window of the timestep uses
+};
+WindowTable make_windows(const Stage& stage, int input_height, int input_width);
+
+}  // namespace spikeloop::sim

@@ -1,0 +1,25 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/config/chip_config.h"
+#include "sim/measurement.h"
+#include "traces/network.h"
+#include "traces/spike_trace.h"
+
+namespace spikeloop::sim {
+
+struct SimulateOptions {
+  std::vector<std::int64_t> positions;  ///< samples by position in the trace; empty: all of them
+  std::string network_path;             ///< for messages
+  bool quiet = true;                    ///< no progress on stderr
+};
+
+/// Replays the trace on the chip, one sample after the other, each from an idle chip, in a SystemC kernel of its
+/// own. Throws InputError when the trace is of another network, the network does not fit the chip or uses something
+/// the chip does not have; std::runtime_error when the model itself stops making progress (a bug, with a dump).
+Measurement simulate(const traces::Network& network, const traces::TraceReader& trace, const ChipConfig& chip,
+                     const SimulateOptions& options = {});
+
+}  // namespace spikeloop::sim

@@ -1,0 +1,31 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/mapping/plan.h"
+#include "traces/network.h"
+#include "traces/spike_trace.h"
+
+namespace spikeloop::sim {
+
+/// The bits of every signal of a plan for one sample, as the trace says: planes[signal][timestep][bit] in H, W, C
+/// order. Counts out of spike pooling are computed here from the spikes; a static signal has one timestep.
+struct Stimulus {
+  std::vector<std::vector<std::vector<traces::PackedBits>>> planes;
+
+  const std::vector<traces::PackedBits>& at(const Plan& plan, int signal, int timestep) const {
+    const auto s = static_cast<std::size_t>(signal);
+    return planes[s][plan.signals[s].is_static ? 0 : static_cast<std::size_t>(timestep)];
+  }
+  /// Whether any bit of an item (a pixel's channels) is set.
+  bool item_active(const Plan& plan, int signal, int timestep, int item) const;
+};
+
+/// Throws InputError (trace path, node) when the trace lacks a node or its shape differs.
+Stimulus read_stimulus(const Plan& plan, const traces::TraceReader& trace, std::int64_t position);
+
+/// Checks that the trace belongs to the network (hash, timesteps) before anything is simulated.
+void check_trace(const traces::Network& network, const traces::TraceReader& trace, const std::string& network_path);
+
+}  // namespace spikeloop::sim

@@ -1,0 +1,125 @@
+#include "tests/support/random_chip.h"
+
+#include <string>
+
+#include "tests/support/tiny.h"
+
+namespace spikeloop::testing {
+namespace {
+
+int pick(RandomStream& random, std::initializer_list<int> values) {
+  return *(values.begin() + static_cast<std::ptrdiff_t>(random.below(values.size())));
+}
+int between(RandomStream& random, int low, int high) {
+  return low + static_cast<int>(random.below(static_cast<std::uint64_t>(high - low + 1)));
+}
+
+/// Adds a cell between a value node and its last node; returns the name of the last node.
+std::string add_cell(NetworkBuilder& b, RandomStream& random, const std::string& prefix, const std::string& from,
+                     int channels) {
+  const auto node = [&](int i) { return prefix + ".n" + std::to_string(i); };
+  std::vector<std::pair<std::string, std::string>> backward;
+  b.sum(node(0), {from});
+  for (int to = 1; to < 4; ++to) {
+    std::vector<std::string> inputs;
+    for (int source = 0; source < to; ++source) {
+      const std::string tag = std::to_string(source) + std::to_string(to);
+      const int op = source == to - 1 ? between(random, 1, 4) : between(random, 0, 4);  // every node is reached
+      if (op == 1) inputs.push_back(node(source));
+      if (op == 2 || op == 3) {
+        b.lif(prefix + ".lif" + tag, {node(source)});
+        b.conv(prefix + ".conv" + tag, prefix + ".lif" + tag, channels, op == 2 ? 1 : 3);
+        inputs.push_back(prefix + ".conv" + tag);
+      }
+      if (op == 4) {
+        b.pool(prefix + ".pool" + tag, node(source), 3, 1, 1);
+        inputs.push_back(prefix + ".pool" + tag);
+      }
+    }
+    b.sum(node(to), inputs);
+  }
+  for (int source = 1; source < 4; ++source) {
+    for (int to = 0; to < source; ++to) {
+      if (random.below(4) != 0) continue;
+      const std::string tag = std::to_string(source) + std::to_string(to);
+      const int op = between(random, 1, 3);
+      if (op == 1) {
+        b.edge(node(source), node(to), true);
+      } else {
+        b.lif(prefix + ".lif" + tag, {node(source)});
+        b.conv(prefix + ".back" + tag, prefix + ".lif" + tag, channels, op == 2 ? 1 : 3);
+        b.edge(prefix + ".back" + tag, node(to), true);
+      }
+    }
+  }
+  return node(3);
+}
+
+}  // namespace
+
+sim::ChipConfig random_chip(RandomStream& random) {
+  auto c = tiny_chip();
+  c.mesh = {between(random, 4, 7), 60, pick(random, {4, 8, 16, 64}), pick(random, {4, 8, 20})};
+  c.router.buffer_flits = between(random, 1, 4);
+  c.router.latency_cycles = between(random, 1, 3);
+  c.link.latency_cycles = between(random, 1, 2);
+  c.host_port.column = between(random, 0, 3);
+  c.host_port.row = between(random, 0, 1);
+  c.tile.pes = between(random, 1, 2);
+  c.tile.barrier_latency_cycles = between(random, 0, 9);
+  c.pe.crossbars = between(random, 1, 3);
+  c.crossbar.rows = pick(random, {8, 16, 32});
+  c.crossbar.columns = pick(random, {8, 16});
+  c.crossbar.cell_bits = pick(random, {1, 2, 4});
+  c.crossbar.max_active_rows = between(random, 2, c.crossbar.rows);
+  c.crossbar.skip_zero = random.below(2) == 0;
+  c.crossbar.read_latency_ns = between(random, 1, 5);
+  c.adc.columns_per_adc = pick(random, {1, 2, 4, 8});
+  c.adc.conversion_latency_ns = between(random, 1, 3);
+  c.adc.sample_and_hold = random.below(2) == 0;
+  c.shift_add.latency_cycles = between(random, 0, 2);
+  c.adder_tree.latency_cycles_per_level = between(random, 0, 2);
+  c.adder_tree.lanes = between(random, 1, 4);
+  c.input_buffer.port_bits = pick(random, {1, 4, 16});
+  c.output_buffer.capacity_bits = pick(random, {2048, 8192});
+  c.node_adder.lanes = between(random, 1, 4);
+  c.node_adder.value_bits = pick(random, {4, 8, 16});
+  c.neuron_unit.lanes = between(random, 1, 4);
+  c.neuron_unit.latency_cycles = between(random, 0, 3);
+  c.pooling_unit.lanes = between(random, 1, 8);
+  // Small enough that nodes must spread over tiles in some draws, large enough for any single node.
+  c.node_memory.capacity_bits = pick(random, {6000, 1 << 16});
+  c.membrane_memory.capacity_bits = pick(random, {6000, 1 << 16});
+  c.schedule = random.below(2) == 0 ? sim::Schedule::kPipelined : sim::Schedule::kTimestepSequential;
+  return c;
+}
+
+traces::Network random_network(RandomStream& random) {
+  const int height = 2 * between(random, 1, 3);
+  const int width = 2 * between(random, 1, 3);
+  const int channels = between(random, 1, 3);
+  const int timesteps = between(random, 1, 4);
+  NetworkBuilder b({between(random, 1, 3), height, width}, between(random, 1, 8));
+  b.conv("stem", "input", channels, 3);
+  std::string last = add_cell(b, random, "cell1", "stem", channels);
+  b.lif("reduce.lif", {last});
+  b.conv("reduce", "reduce.lif", 2 * channels, 3);
+  b.pool("reduce.pool", "reduce", 2, 2);
+  last = "reduce.pool";
+  if (random.below(2) == 0) {
+    last = add_cell(b, random, "cell2", last, 2 * channels);
+  } else {
+    b.sum("plain", {last});
+    last = "plain";
+  }
+  b.lif("last.lif", {last});
+  b.pool("last.pool", "last.lif", 2, 1, 1);
+  b.flatten("flatten", "last.pool");
+  const int features = 2 * channels * (height / 2 + 1) * (width / 2 + 1);
+  b.linear("fc1", "flatten", features, 5);
+  b.lif("fc1.lif", {"fc1"});
+  b.linear("fc2", "fc1.lif", 5, 3);
+  return b.output("fc2", {3}, timesteps);
+}
+
+}  // namespace spikeloop::testing

@@ -1,0 +1,86 @@
+#include <array>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "nas/evaluate.h"
+#include "tools/spikeloop/commands.h"
+#include "traces/support/error.h"
+
+namespace spikeloop::tools {
+namespace {
+
+struct Command {
+  const char* name;
+  int (*run)(const std::vector<std::string>&);
+  const char* text;  ///< nullptr: not listed
+};
+
+constexpr std::array<Command, 6> kCommands{{
+    {"search", search_command, "search a network for a chip: propose, score, train, measure, pick"},
+    {"train", train_command, "train one network, given by its cells"},
+    {"trace", trace_command, "record the spikes of a network on test images"},
+    {"study", study_command, "look into a search's study: status, best, show, export"},
+    {"verify", verify_command, "check this build against reference values of the released SNASNet"},
+    {"evaluate", evaluate_command, nullptr},
+}};
+
+void print_help(std::ostream& out) {
+  out << "usage: spikeloop COMMAND [options]\n\n";
+  for (const Command& command : kCommands) {
+    if (command.text == nullptr) continue;
+    const std::string name = command.name;
+    out << "  " << name << std::string(10 - name.size(), ' ') << command.text << '\n';
+  }
+  out << "  help      this text; spikeloop COMMAND --help says more\n"
+         "  version   print the version\n\n"
+         "The chip alone, without LibTorch: spikeloop-sim --help\n"
+         "Exit codes: 0 done, 1 without the wished result or failed, 2 wrong input\n";
+}
+
+int run(const std::vector<std::string>& words) {
+  if (words.empty()) {
+    print_help(std::cerr);
+    return 2;
+  }
+  const std::string& name = words.front();
+  if (name == "help" || name == "--help" || name == "-h") {
+    print_help(std::cout);
+    return 0;
+  }
+  if (name == "version" || name == "--version") {
+    std::cout << "spikeloop " << SPIKELOOP_VERSION << '\n';
+    return 0;
+  }
+  std::vector<std::string> names{"help", "version"};
+  for (const Command& command : kCommands) {
+    if (name == command.name) return command.run({words.begin() + 1, words.end()});
+    if (command.text != nullptr) names.emplace_back(command.name);
+  }
+  const std::string nearest = nearest_word(name, names);
+  throw InputError("command line", "command", '"' + name + '"',
+                   nearest.empty() ? "search, train, trace, study, verify, help or version" : nearest);
+}
+
+}  // namespace
+
+int evaluate_command(const std::vector<std::string>& arguments) {
+  if (arguments.size() != 1) throw InputError("command line", "evaluate", "no folder", "the folder of a job");
+  nas::evaluate_job(arguments.front());
+  return 0;
+}
+
+}  // namespace spikeloop::tools
+
+int main(int argc, char** argv) {
+  try {
+    return spikeloop::tools::run({argv + 1, argv + argc});
+  } catch (const spikeloop::InputError& error) {
+    std::cerr << "spikeloop: " << error.what() << '\n';
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "spikeloop: failed: " << error.what() << '\n';
+    return 1;
+  }
+}

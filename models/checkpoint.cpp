@@ -35,7 +35,8 @@ void save_checkpoint(const std::string& path, const Snasnet& net, const Dataset&
   archive.write("format", c10::IValue(std::string(kFormat)));
   archive.write("dataset", c10::IValue(dataset.name));
   archive.write("cells", c10::IValue(to_text(spec.cell1, spec.cell2)));
-  for_each_number(spec, [&](const char* name, std::int64_t value) { archive.write(name, c10::IValue(value)); });
+  for_each_number(spec,
+                  [&](const char* name, std::int64_t value) { archive.write(name, c10::IValue(value)); });
   archive.write("timesteps", c10::IValue(static_cast<std::int64_t>(spec.timesteps)));
   archive.write("tau", c10::IValue(spec.tau));
   archive.write("threshold", c10::IValue(spec.threshold));
@@ -79,7 +80,8 @@ Snasnet load_checkpoint(const std::string& path, std::string* dataset_name) {
     const auto parameters = net->named_parameters();
     for (std::size_t i = 0; i < shapes.size(); ++i) {
       if (parameters[i].value().sizes().vec() != shapes[i]) {
-        throw InputError(path, parameters[i].key(), "another shape", "the shape that the specification gives");
+        throw InputError(path, parameters[i].key(), "another shape",
+                         "the shape that the specification gives");
       }
     }
     if (dataset_name != nullptr) *dataset_name = name;

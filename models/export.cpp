@@ -40,8 +40,7 @@ Affine affine_of(const torch::nn::BatchNorm2d& bn) {
 /// Convolution with the BatchNorm after it folded in.
 traces::Conv2dParams folded(const Weights& conv, const torch::nn::BatchNorm2d& bn, std::int64_t stride = 1) {
   const Affine affine = affine_of(bn);
-  const at::Tensor weight =
-      conv->weight.detach().to(at::kDouble).cpu() * affine.scale.view({-1, 1, 1, 1});
+  const at::Tensor weight = conv->weight.detach().to(at::kDouble).cpu() * affine.scale.view({-1, 1, 1, 1});
   traces::Conv2dParams params;
   params.weight = to_plain(weight);
   params.bias = to_plain(affine.offset);
@@ -239,8 +238,8 @@ traces::Network export_network(Snasnet& net, const Dataset& dataset) {
 void quantise(traces::Network& network, const Dataset& dataset, int weight_bits, int input_bits) {
   for (const int bits : {weight_bits, input_bits}) {
     if (bits < 2 || bits > 8) {
-      throw InputError("quantisation", bits == weight_bits ? "weight bits" : "input bits", std::to_string(bits),
-                       "2 to 8");
+      throw InputError("quantisation", bits == weight_bits ? "weight bits" : "input bits",
+                       std::to_string(bits), "2 to 8");
     }
   }
   for (auto& node : network.nodes) {

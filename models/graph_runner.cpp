@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 
+#include "models/input_code.h"
 #include "models/lif.h"
 #include "models/threads.h"
 #include "traces/support/error.h"
@@ -31,8 +32,8 @@ at::Tensor neuron_parameter(const traces::Tensor& tensor, const std::vector<std:
   return to_tensor(tensor.data, wanted);
 }
 
-/// A layer's weight, and what its result is multiplied with: quantised layers add integers, whose sums are exact
-/// in any order, and scale at the end.
+/// A layer's weight, and what its result is multiplied with: quantised layers add integers, whose sums are
+/// exact in any order, and scale at the end.
 struct Layer {
   at::Tensor weight, scale, bias;  ///< scale and bias shaped to broadcast, undefined when absent
 };
@@ -40,14 +41,15 @@ struct Layer {
 template <class Params>
 Layer layer_of(const Params& params) {
   const std::int64_t outputs = params.weight.shape.at(0);
-  const std::vector<std::int64_t> per_channel =
-      params.weight.shape.size() == 4 ? std::vector<std::int64_t>{1, outputs, 1, 1}
-                                      : std::vector<std::int64_t>{1, outputs};
+  const std::vector<std::int64_t> per_channel = params.weight.shape.size() == 4
+                                                    ? std::vector<std::int64_t>{1, outputs, 1, 1}
+                                                    : std::vector<std::int64_t>{1, outputs};
   Layer layer;
   if (params.quantised) {
     const auto& q = *params.quantised;
     layer.weight = to_tensor({q.value.begin(), q.value.end()}, params.weight.shape);
-    layer.scale = q.scale.size() == 1 ? at::full({}, q.scale[0], at::kFloat) : to_tensor(q.scale, per_channel);
+    layer.scale =
+        q.scale.size() == 1 ? at::full({}, q.scale[0], at::kFloat) : to_tensor(q.scale, per_channel);
   } else {
     layer.weight = to_tensor(params.weight.data, params.weight.shape);
   }
@@ -55,61 +57,228 @@ Layer layer_of(const Params& params) {
   return layer;
 }
 
-/// Neurons: v += decay * (leak - v) + gain * x (each term absent where undefined), spike, hard reset.
+/// Neurons: v += rate * ((leak - v) + gain * x), spike, hard reset. An undefined leak: no leakage (IF).
 struct Neurons {
-  at::Tensor decay, gain, leak, threshold, reset;
-  bool at_threshold = true, memory = true;
+  at::Tensor rate, gain, leak, threshold, reset;
+  bool at_threshold = true;
 };
 
 struct Step {
   int node = 0;
   std::vector<int> forward, backward;  ///< sources
   std::vector<std::int64_t> shape;
-  bool still = false;          ///< the same at every timestep
+  bool still = false;           ///< the same at every timestep
   bool keeps_previous = false;  ///< a backward edge leaves
-  bool integer_input = false;  ///< layer on the quantised input alone
+  bool integer_input = false;   ///< layer on the quantised input alone
   Layer layer;
   Neurons neurons;
+  at::Tensor factor;  ///< of Scale, when not 1
 };
 
-}  // namespace
-
-struct GraphRunner::Plan {
-  traces::Network network;
-  std::vector<Step> steps;
-  int output = -1, input = -1;
-
-  at::Tensor quantised_input(const at::Tensor& images) const {
-    const double high = static_cast<double>((1 << (network.input_bits - 1)) - 1);
-    return (images / network.input_scale).round_().clamp_(-high - 1, high);
-  }
-  at::Tensor apply(const Step& step, const at::Tensor& x, at::Tensor& membrane) const;
-};
-
-namespace {
+std::vector<std::int64_t> batched(std::vector<std::int64_t> shape, std::int64_t batch) {
+  shape.insert(shape.begin(), batch);
+  return shape;
+}
 
 Neurons neurons_of(const traces::Node& node, const std::vector<std::int64_t>& shape, double dt_s) {
   Neurons neurons;
   if (const auto* lif = node.as<traces::LifParams>()) {
-    neurons.decay = dt_s / neuron_parameter(lif->tau, shape).to(at::kDouble);
-    neurons.gain = (neurons.decay * neuron_parameter(lif->r, shape).to(at::kDouble)).to(at::kFloat);
-    neurons.leak = (neurons.decay * neuron_parameter(lif->v_leak, shape).to(at::kDouble)).to(at::kFloat);
-    neurons.decay = (1 - neurons.decay).to(at::kFloat);
+    neurons.rate = (dt_s / neuron_parameter(lif->tau, shape).to(at::kDouble)).to(at::kFloat);
+    neurons.gain = neuron_parameter(lif->r, shape);
+    neurons.leak = neuron_parameter(lif->v_leak, shape);
     neurons.threshold = neuron_parameter(lif->v_threshold, shape);
     neurons.reset = neuron_parameter(lif->v_reset, shape);
     neurons.at_threshold = lif->spike_at_threshold;
   } else if (const auto* plain = node.as<traces::IfParams>()) {
-    neurons.gain = (dt_s * neuron_parameter(plain->r, shape).to(at::kDouble)).to(at::kFloat);
+    // One input per timestep: frameworks that write IF take no dt into account.
+    neurons.gain = neuron_parameter(plain->r, shape);
     neurons.threshold = neuron_parameter(plain->v_threshold, shape);
     neurons.reset = neuron_parameter(plain->v_reset, shape);
     neurons.at_threshold = plain->spike_at_threshold;
   } else if (const auto* threshold = node.as<traces::ThresholdParams>()) {
     neurons.threshold = neuron_parameter(threshold->threshold, shape);
     neurons.at_threshold = false;
-    neurons.memory = false;
   }
   return neurons;
 }
 
+at::Tensor fire(const Neurons& neurons, const at::Tensor& x, at::Tensor& membrane) {
+  if (!neurons.gain.defined()) return x.gt(neurons.threshold).to(at::kFloat);
+  at::Tensor change = x * neurons.gain;
+  if (!membrane.defined()) membrane = at::zeros_like(x);
+  if (neurons.leak.defined()) change.add_(neurons.leak).sub_(membrane).mul_(neurons.rate);
+  membrane.add_(change);
+  const at::Tensor fired =
+      neurons.at_threshold ? membrane.ge(neurons.threshold) : membrane.gt(neurons.threshold);
+  membrane = at::where(fired, neurons.reset, membrane);
+  return fired.to(at::kFloat);
+}
+
+at::Tensor pool(const traces::Pool2dParams& params, const at::Tensor& x) {
+  const std::array<std::int64_t, 2> three{3, 3}, unit{1, 1};
+  const auto area = static_cast<double>(params.kernel[0] * params.kernel[1]);
+  const at::Tensor mean = params.kernel == three && params.stride == unit && params.padding == unit
+                              ? average_pool3x3(x)
+                              : at::avg_pool2d(x, params.kernel, params.stride, params.padding);
+  return params.average ? mean : mean * area;
+}
+
 }  // namespace
+
+struct GraphRunner::Plan {
+  traces::Network network;
+  std::vector<Step> steps;
+  int output = -1;
+
+  at::Tensor apply(const Step& step, const at::Tensor& x, at::Tensor& membrane) const {
+    const traces::Node& node = network.nodes[static_cast<std::size_t>(step.node)];
+    if (const auto* conv = node.as<traces::Conv2dParams>()) {
+      return finish(step, at::conv2d(x, step.layer.weight, {}, conv->stride, conv->padding, conv->dilation,
+                                     conv->groups));
+    }
+    if (node.as<traces::LinearParams>() != nullptr) return finish(step, at::linear(x, step.layer.weight));
+    if (node.spiking()) return fire(step.neurons, x, membrane);
+    if (const auto* params = node.as<traces::Pool2dParams>()) return pool(*params, x);
+    if (const auto* params = node.as<traces::FlattenParams>()) {
+      const auto with_batch = [](std::int64_t dim) { return dim < 0 ? dim : dim + 1; };
+      return x.flatten(with_batch(params->start_dim), with_batch(params->end_dim));
+    }
+    if (step.factor.defined()) return x * step.factor;
+    return x;  // Scale by 1, Output
+  }
+
+ private:
+  at::Tensor finish(const Step& step, at::Tensor y) const {
+    if (step.layer.scale.defined()) y = y * step.layer.scale;
+    if (step.integer_input) y = y * network.input_scale;
+    if (step.layer.bias.defined()) y = y + step.layer.bias;
+    return y;
+  }
+};
+
+GraphRunner::GraphRunner(const traces::Network& network, const std::string& file)
+    : plan_(std::make_unique<Plan>()) {
+  traces::validate(network, file);
+  if (network.timesteps < 1) {
+    throw InputError(file, "timesteps", std::to_string(network.timesteps), "at least 1");
+  }
+  const auto shapes = traces::infer_shapes(network, file);
+  plan_->network = network;
+  std::vector<Step> steps(network.nodes.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    Step& step = steps[i];
+    const traces::Node& node = network.nodes[i];
+    step.node = static_cast<int>(i);
+    step.shape = shapes[i];
+    if (node.as<traces::OutputParams>() != nullptr) {
+      if (plan_->output >= 0) throw InputError(file, node.name, "a second Output", "one Output");
+      plan_->output = step.node;
+    } else if (const auto* conv = node.as<traces::Conv2dParams>()) {
+      step.layer = layer_of(*conv);
+    } else if (const auto* linear = node.as<traces::LinearParams>()) {
+      step.layer = layer_of(*linear);
+    } else if (const auto* scale = node.as<traces::ScaleParams>()) {
+      const auto& data = scale->scale.data;
+      if (std::any_of(data.begin(), data.end(), [](float v) { return v != 1; })) {
+        step.factor = neuron_parameter(scale->scale, step.shape);
+      }
+    }
+    step.neurons = neurons_of(node, step.shape, network.dt_s);
+  }
+  for (const auto& edge : network.edges) {
+    auto& target = steps[static_cast<std::size_t>(edge.to)];
+    (edge.backward ? target.backward : target.forward).push_back(edge.from);
+    if (edge.backward) steps[static_cast<std::size_t>(edge.from)].keeps_previous = true;
+  }
+  for (const int index : traces::topological_order(network)) {
+    Step& step = steps[static_cast<std::size_t>(index)];
+    const traces::Node& node = network.nodes[static_cast<std::size_t>(index)];
+    const auto is_still = [&](int from) { return steps[static_cast<std::size_t>(from)].still; };
+    step.still = !node.spiking() && step.backward.empty() &&
+                 std::all_of(step.forward.begin(), step.forward.end(), is_still);
+    const bool layer = step.layer.weight.defined();
+    step.integer_input =
+        layer && network.input_bits > 0 && step.forward.size() == 1 && step.backward.empty() &&
+        network.nodes[static_cast<std::size_t>(step.forward[0])].as<traces::InputParams>() != nullptr;
+    plan_->steps.push_back(step);
+  }
+}
+
+GraphRunner::~GraphRunner() = default;
+
+at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::Tensor>* spikes) {
+  const at::NoGradGuard no_grad;
+  const ThreadCount one_thread(1);
+  const Plan& plan = *plan_;
+  const auto timesteps = plan.network.timesteps;
+  const at::Tensor x = images.to(at::kFloat).cpu();
+  const at::Tensor integers = plan.network.input_bits > 0 ? encode_input(plan.network, x) : at::Tensor();
+  std::vector<at::Tensor> value(plan.network.nodes.size()), previous = value, membrane = value;
+  if (spikes != nullptr) spikes->clear();
+  at::Tensor sum;
+  for (int t = 0; t < timesteps; ++t) {
+    for (const Step& step : plan.steps) {
+      const auto index = static_cast<std::size_t>(step.node);
+      const traces::Node& node = plan.network.nodes[index];
+      if (step.still && t > 0) continue;
+      if (node.as<traces::InputParams>() != nullptr) {
+        value[index] = integers.defined() ? integers * plan.network.input_scale : x;
+        continue;
+      }
+      at::Tensor input = step.integer_input ? integers : at::Tensor();
+      if (!step.integer_input) {
+        for (const int from : step.forward) {
+          const at::Tensor& term = value[static_cast<std::size_t>(from)];
+          input = input.defined() ? input + term : term;
+        }
+      }
+      for (const int from : step.backward) {
+        const at::Tensor& term = previous[static_cast<std::size_t>(from)];
+        if (term.defined()) input = input.defined() ? input + term : term;
+      }
+      if (!input.defined())
+        input = at::zeros(batched(step.shape, x.size(0)));  // backward edges, first timestep
+      value[index] = plan.apply(step, input, membrane[index]);
+      if (spikes != nullptr && node.spiking()) {
+        at::Tensor& record = (*spikes)[node.name];
+        if (!record.defined()) {
+          auto shape = batched(step.shape, x.size(0));
+          shape.insert(shape.begin(), timesteps);
+          record = at::empty(shape, at::kByte);
+        }
+        record[t].copy_(value[index]);
+      }
+    }
+    for (const Step& step : plan.steps) {
+      const auto index = static_cast<std::size_t>(step.node);
+      if (step.keeps_previous) previous[index] = value[index];
+    }
+    const at::Tensor& out = value[static_cast<std::size_t>(plan.output)];
+    sum = sum.defined() ? sum + out : out;
+  }
+  return sum / timesteps;
+}
+
+double accuracy(const traces::Network& network, const Dataset& dataset, const ImageSet& images,
+                std::int64_t batch, bool quiet) {
+  if (images.size() == 0 || batch < 1) {
+    throw InputError(dataset.name, "accuracy", std::to_string(images.size()) + " images", "at least 1");
+  }
+  GraphRunner runner(network, "network");
+  Progress progress("test", images.size(), "images", quiet);
+  std::int64_t right = 0;
+  for (std::int64_t begin = 0; begin < images.size(); begin += batch) {
+    const std::int64_t count = std::min(batch, images.size() - begin);
+    const at::Tensor x = normalise(images.images.narrow(0, begin, count), dataset);
+    const at::Tensor predicted = runner.run(x).argmax(1);
+    right += predicted.eq(images.labels.narrow(0, begin, count)).sum().item<std::int64_t>();
+    progress.advance(count);
+  }
+  const double fraction = static_cast<double>(right) / static_cast<double>(images.size());
+  char text[32];
+  std::snprintf(text, sizeof text, "accuracy %.2f %%", 100 * fraction);
+  progress.finish(text);
+  return fraction;
+}
+
 }  // namespace spikeloop::models

@@ -26,8 +26,8 @@ void calibrate_batch_norm(models::Snasnet& net, const models::Dataset& dataset);
 /// What goes on the chip: exported and quantised to 8 bits.
 traces::Network chip_network(models::Snasnet& net, const models::Dataset& dataset);
 
-/// Streams that the study's seed is split into. Every candidate gets the same weights, images and training order,
-/// so its result doesn't depend on its number.
+/// Streams that the study's seed is split into. Every candidate gets the same weights, images and training
+/// order, so its result doesn't depend on its number.
 enum class SeedOf : std::uint64_t { kDraws = 1, kScore = 2, kWeights = 3, kTraining = 4 };
 std::uint64_t seed_of(const SearchSettings& settings, SeedOf stream);
 

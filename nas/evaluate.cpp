@@ -50,7 +50,12 @@ std::string without_places(std::string text, const EvaluationJob& job) {
 Costs simulate(const EvaluationJob& job, const std::string& directory) {
   Job process;
   process.directory = directory;
-  process.argv = {job.places.programs + "/spikeloop-sim", "--network", "network.nir", "--trace", "trace.h5", "--hw",
+  process.argv = {job.places.programs + "/spikeloop-sim",
+                  "--network",
+                  "network.nir",
+                  "--trace",
+                  "trace.h5",
+                  "--hw",
                   job.places.hw};
   for (const auto& [key, value] : job.places.overrides) {
     process.argv.emplace_back("--set");
@@ -108,8 +113,11 @@ void evaluate(const EvaluationJob& job, const std::string& directory, Evaluation
   const SearchSettings& settings = job.settings;
   const models::SnasnetSpec spec = candidate_spec(settings, job.genotype);
   const std::int64_t test_images =
-      settings.test_images == 0 ? 0 : std::max({settings.test_images, settings.samples, settings.provisional_samples});
-  std::int64_t train_images = job.stage == Stage::kFinal ? settings.final_train_images : settings.recipe.train_images;
+      settings.test_images == 0
+          ? 0
+          : std::max({settings.test_images, settings.samples, settings.provisional_samples});
+  std::int64_t train_images =
+      job.stage == Stage::kFinal ? settings.final_train_images : settings.recipe.train_images;
   if (train_images > 0) train_images = std::max(train_images, settings.score_batch);
   const models::Dataset dataset = load_images(settings.dataset, job.places.data, train_images, test_images);
   switch (job.stage) {
@@ -146,7 +154,8 @@ void evaluate(const EvaluationJob& job, const std::string& directory, Evaluation
       result.accuracy = models::accuracy(network, dataset, test);
       return;
     }
-    case Stage::kBound: break;
+    case Stage::kBound:
+      break;
   }
   throw std::logic_error("no job has stage bound");
 }

@@ -27,7 +27,8 @@ constexpr int kPollIntervalMs = 5;
 constexpr int kMaxSlots = 1024;
 
 std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 
@@ -116,7 +117,8 @@ std::vector<JobEnd> LocalExecutor::poll(int wait_ms) {
 }
 
 void LocalExecutor::cancel(std::int64_t id) {
-  const auto queued = std::find_if(queue_.begin(), queue_.end(), [&](const Job& job) { return job.id == id; });
+  const auto queued =
+      std::find_if(queue_.begin(), queue_.end(), [&](const Job& job) { return job.id == id; });
   if (queued != queue_.end()) {
     queue_.erase(queued);
     return;

@@ -44,9 +44,9 @@ class Executor {
   virtual void cancel(std::int64_t id) = 0;
 };
 
-/// At most `slots` processes at a time on this machine, started with posix_spawn (a process that holds LibTorch
-/// threads must not be forked) through `launcher`, the path of spikeloop-job, which sets up the child and ties
-/// its life to this thread's. Cancels what is left when destroyed.
+/// At most `slots` processes at a time on this machine, started with posix_spawn (a process that holds
+/// LibTorch threads must not be forked) through `launcher`, the path of spikeloop-job, which sets up the
+/// child and ties its life to this thread's. Cancels what is left when destroyed.
 class LocalExecutor : public Executor {
  public:
   LocalExecutor(int slots, std::string launcher);

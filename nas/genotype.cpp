@@ -17,7 +17,9 @@ constexpr std::uint64_t kOps = 5;
 using models::CellMatrix;
 using models::Op;
 
-bool has_edge(const CellMatrix& cell, std::size_t from, std::size_t to) { return cell[from][to] != Op::kZero; }
+bool has_edge(const CellMatrix& cell, std::size_t from, std::size_t to) {
+  return cell[from][to] != Op::kZero;
+}
 
 void drop_node(CellMatrix& cell, std::size_t node) {
   for (std::size_t i = 0; i < kNodes; ++i) cell[i][node] = cell[node][i] = Op::kZero;
@@ -73,7 +75,8 @@ CleanedCell clean(const models::CellMatrix& raw) {
     Reach next{};
     for (std::size_t i = 0; i < kNodes; ++i)
       for (std::size_t j = 0; j < kNodes; ++j)
-        for (std::size_t k = 0; k < kNodes; ++k) next[i][j] = next[i][j] || (power[i][k] && has_edge(raw, k, j));
+        for (std::size_t k = 0; k < kNodes; ++k)
+          next[i][j] = next[i][j] || (power[i][k] && has_edge(raw, k, j));
     power = next;
     for (std::size_t i = 0; i < kNodes; ++i)
       for (std::size_t j = 0; j < kNodes; ++j) reach[i][j] = reach[i][j] || power[i][j];
@@ -132,9 +135,9 @@ std::string candidate_hash(const models::SnasnetSpec& spec, const std::string& d
   std::snprintf(reals, sizeof reals, "%a %a", spec.tau, spec.threshold);
   std::string text = "spikeloop.candidate 1\n";
   text += models::to_text(canonical(spec.cell1), canonical(spec.cell2)) + '\n';
-  for (const std::int64_t value : {spec.input_channels, spec.input_size, spec.channels, spec.stem_stride,
-                                   spec.second_pool, spec.hidden, spec.classes, spec.votes,
-                                   static_cast<std::int64_t>(spec.timesteps)})
+  for (const std::int64_t value :
+       {spec.input_channels, spec.input_size, spec.channels, spec.stem_stride, spec.second_pool, spec.hidden,
+        spec.classes, spec.votes, static_cast<std::int64_t>(spec.timesteps)})
     text += std::to_string(value) + ' ';
   text += std::string(reals) + '\n' + dataset + '\n' + std::to_string(seed);
   return sha256_hex(text);

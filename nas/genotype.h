@@ -19,26 +19,26 @@ struct CleanedCell {
   bool accepted = false;  ///< the direct edge from input to output is left
 };
 
-/// Drops the nodes that don't reach node 3 or aren't reached from node 0, as the released search does: both are
-/// looked up in the raw matrix, where "reaches" means a path of one to four edges.
+/// Drops the nodes that don't reach node 3 or aren't reached from node 0, as the released search does: both
+/// are looked up in the raw matrix, where "reaches" means a path of one to four edges.
 CleanedCell clean(const models::CellMatrix& raw);
 
-/// Like the released generator one connection matrix, not cleaned: forward draws an op for every pair, backward
-/// also a direction by a fair coin.
+/// Like the released generator one connection matrix, not cleaned: forward draws an op for every pair,
+/// backward also a direction by a fair coin.
 models::CellMatrix sample_raw(RandomStream& random, CellType type);
 
 /// Draws until clean() accepts; the cleaned cell.
 models::CellMatrix sample_cell(RandomStream& random, CellType type);
 
-/// The representative of all cells that compute the same family of functions: cleaned, and of the two numberings of
-/// the inner nodes the one with the smaller text (they may be swapped when no edge joins them).
+/// The representative of all cells that compute the same family of functions: cleaned, and of the two
+/// numberings of the inner nodes the one with the smaller text (they may be swapped when no edge joins them).
 models::CellMatrix canonical(const models::CellMatrix& cell);
 
 /// A cell the search may build: empty diagonal, one direction per pair, nothing left to clean, accepted.
 bool is_valid(const models::CellMatrix& cell);
 
-/// Identity of a candidate: SHA-256 over the canonical cells, the rest of the spec, the dataset and the seed that
-/// draws weights, images and training order. Equal hash, equal result.
+/// Identity of a candidate: SHA-256 over the canonical cells, the rest of the spec, the dataset and the seed
+/// that draws weights, images and training order. Equal hash, equal result.
 std::string candidate_hash(const models::SnasnetSpec& spec, const std::string& dataset, std::uint64_t seed);
 
 /// Distinct accepted cells after cleaning, by enumeration; `up_to_swaps` counts canonical forms instead.

@@ -14,7 +14,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<Stage, 4> kJobStages{Stage::kScore, Stage::kProvisional, Stage::kMeasured, Stage::kFinal};
+constexpr std::array<Stage, 4> kJobStages{Stage::kScore, Stage::kProvisional, Stage::kMeasured,
+                                          Stage::kFinal};
 
 Json inputs(const EvaluationJob& job) {
   return Json{{"stage", to_string(job.stage)},
@@ -65,7 +66,8 @@ EvaluationJob read_job(const std::string& path) {
       job.stage = candidate;
       known = true;
     }
-    if (!known) throw InputError(path, "/inputs/stage", '"' + stage + '"', "score, provisional, measured or final");
+    if (!known)
+      throw InputError(path, "/inputs/stage", '"' + stage + '"', "score, provisional, measured or final");
     in.at("genotype").get_to(job.genotype);
     job.settings = settings_from_json(in.at("settings").dump(), path);
     in.at("chip_sha256").get_to(job.chip_sha256);
@@ -109,7 +111,8 @@ std::optional<EvaluationResult> read_result(const std::string& path, const std::
     get(json, "accuracy", result.accuracy);
     if (json.contains("costs")) {
       result.costs.emplace();
-      for (const Cost cost : kAllCosts) result.costs->set(cost, json.at("costs").at(unit_key(cost)).get<double>());
+      for (const Cost cost : kAllCosts)
+        result.costs->set(cost, json.at("costs").at(unit_key(cost)).get<double>());
     }
   } catch (const Json::exception&) {
     return std::nullopt;

@@ -7,8 +7,8 @@
 #include "nas/settings.h"
 #include "nas/study.h"
 
-/// The two files by which a search and the processes that evaluate its candidates talk: job.json in, result.json
-/// out (renamed into place when it is complete). Nothing here needs torch.
+/// The two files by which a search and the processes that evaluate its candidates talk: job.json in,
+/// result.json out (renamed into place when it is complete). Nothing here needs torch.
 namespace spikeloop::nas {
 
 struct EvaluationJob {
@@ -18,13 +18,14 @@ struct EvaluationJob {
   std::string chip_sha256;
   SearchPlaces places;  ///< data, hw and overrides, as absolute paths; not part of the identity
   int threads = 1;      ///< likewise
-  /// SHA-256 over what decides the result; a result file carries it, so that one left by an earlier run counts.
+  /// SHA-256 over what decides the result; a result file carries it, so that one left by an earlier run
+  /// counts.
   std::string sha256() const;
 };
 
 struct EvaluationResult {
   std::string job_sha256;
-  std::string failure;  ///< empty: the rest counts
+  std::string failure;          ///< empty: the rest counts
   std::optional<double> score;  ///< absent: not finite
   std::optional<std::int64_t> lif_modules, convolutions;
   std::optional<double> firing_rate;

@@ -48,39 +48,63 @@ const char* unit_key(Cost cost) { return info(cost).key; }
 
 double Costs::get(Cost cost) const {
   switch (cost) {
-    case Cost::kMemory: return memory_bytes;
-    case Cost::kArea: return area_um2;
-    case Cost::kLatency: return latency_ns;
-    case Cost::kEnergy: return energy_pj;
+    case Cost::kMemory:
+      return memory_bytes;
+    case Cost::kArea:
+      return area_um2;
+    case Cost::kLatency:
+      return latency_ns;
+    case Cost::kEnergy:
+      return energy_pj;
   }
   return 0;
 }
 
 void Costs::set(Cost cost, double value) {
   switch (cost) {
-    case Cost::kMemory: memory_bytes = value; break;
-    case Cost::kArea: area_um2 = value; break;
-    case Cost::kLatency: latency_ns = value; break;
-    case Cost::kEnergy: energy_pj = value; break;
+    case Cost::kMemory:
+      memory_bytes = value;
+      break;
+    case Cost::kArea:
+      area_um2 = value;
+      break;
+    case Cost::kLatency:
+      latency_ns = value;
+      break;
+    case Cost::kEnergy:
+      energy_pj = value;
+      break;
   }
 }
 
 const std::optional<double>& Limits::get(Cost cost) const {
   switch (cost) {
-    case Cost::kArea: return area_um2;
-    case Cost::kLatency: return latency_ns;
-    case Cost::kEnergy: return energy_pj;
-    case Cost::kMemory: break;
+    case Cost::kArea:
+      return area_um2;
+    case Cost::kLatency:
+      return latency_ns;
+    case Cost::kEnergy:
+      return energy_pj;
+    case Cost::kMemory:
+      break;
   }
   return memory_bytes;
 }
 
 void Limits::set(Cost cost, double value) {
   switch (cost) {
-    case Cost::kMemory: memory_bytes = value; break;
-    case Cost::kArea: area_um2 = value; break;
-    case Cost::kLatency: latency_ns = value; break;
-    case Cost::kEnergy: energy_pj = value; break;
+    case Cost::kMemory:
+      memory_bytes = value;
+      break;
+    case Cost::kArea:
+      area_um2 = value;
+      break;
+    case Cost::kLatency:
+      latency_ns = value;
+      break;
+    case Cost::kEnergy:
+      energy_pj = value;
+      break;
   }
 }
 

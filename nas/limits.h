@@ -26,8 +26,8 @@ struct Limits {
   void set(Cost cost, double value);
 };
 
-/// "4MB", "100mm2", "2.5ms", "120uJ" -> bytes, um2, ns, pJ. The unit is required, one blank before it allowed.
-/// Throws InputError naming `place`.
+/// "4MB", "100mm2", "2.5ms", "120uJ" -> bytes, um2, ns, pJ. The unit is required, one blank before it
+/// allowed. Throws InputError naming `place`.
 double parse_cost(Cost cost, const std::string& text, const std::string& place);
 
 /// "3.21 ms": four digits in the largest unit that is not above the value.

@@ -35,7 +35,8 @@ constexpr int kPollMs = 500;
 
 std::string folder_of(const Trial& trial) { return "candidates/" + std::to_string(trial.number); }
 
-/// A trial's job folder, relative to the study's. The artifacts of the measurement that counts lie at the top.
+/// A trial's job folder, relative to the study's. The artifacts of the measurement that counts lie at the
+/// top.
 std::string job_folder(const Trial& trial, Stage stage) {
   return stage == Stage::kMeasured ? folder_of(trial) : folder_of(trial) + '/' + to_string(stage);
 }
@@ -53,8 +54,8 @@ std::string canonical_path(const std::string& path) {
 
 class Search {
  public:
-  Search(const SearchSettings& settings, const SearchPlaces& places, sim::ChipConfig chip, models::Dataset dataset,
-         Study study);
+  Search(const SearchSettings& settings, const SearchPlaces& places, sim::ChipConfig chip,
+         models::Dataset dataset, Study study);
   void run();
   const std::vector<Trial>& trials() const { return trials_; }
 
@@ -68,8 +69,8 @@ class Search {
   void measure_provisionally();
   void train();
   void train_winner();
-  void run_stage(Stage stage, std::int64_t wanted, std::int64_t counted, const std::string& what, const Next& next,
-                 const Commit& commit);
+  void run_stage(Stage stage, std::int64_t wanted, std::int64_t counted, const std::string& what,
+                 const Next& next, const Commit& commit);
   EvaluationResult outcome(const Trial& trial, Stage stage, const JobEnd& end) const;
   EvaluationJob job_of(const Trial& trial, Stage stage) const;
   bool reject_over_limits(Trial& trial, const Costs& costs) const;
@@ -179,9 +180,9 @@ EvaluationResult Search::outcome(const Trial& trial, Stage stage, const JobEnd& 
   return failed;
 }
 
-/// Takes trials from `next` through a stage until `wanted` of them count (`counted` already do). Never starts one that
-/// might turn out not to be needed, and commits in the order of `next`: so the set of trials evaluated and every
-/// stored value are those of a run with one job.
+/// Takes trials from `next` through a stage until `wanted` of them count (`counted` already do). Never starts
+/// one that might turn out not to be needed, and commits in the order of `next`: so the set of trials
+/// evaluated and every stored value are those of a run with one job.
 void Search::run_stage(Stage stage, std::int64_t wanted, std::int64_t counted, const std::string& what,
                        const Next& next, const Commit& commit) {
   std::deque<std::size_t> in_flight;
@@ -239,7 +240,8 @@ void Search::run_stage(Stage stage, std::int64_t wanted, std::int64_t counted, c
 
 /// Yields the trials of `order` that wait for `stage` or were interrupted in it.
 Search::Next Search::unfinished(Stage stage, std::vector<std::size_t> order) const {
-  return [this, stage, order = std::move(order), position = std::size_t{0}]() mutable -> std::optional<std::size_t> {
+  return [this, stage, order = std::move(order),
+          position = std::size_t{0}]() mutable -> std::optional<std::size_t> {
     while (position < order.size()) {
       const Trial& trial = trials_[order[position++]];
       const bool open = trial.state == TrialState::kWaiting || trial.state == TrialState::kRunning;
@@ -261,7 +263,8 @@ void Search::score() {
     }
     return std::nullopt;
   };
-  const auto scored = std::count_if(trials_.begin(), trials_.end(), [](const Trial& t) { return t.lif_modules; });
+  const auto scored =
+      std::count_if(trials_.begin(), trials_.end(), [](const Trial& t) { return t.lif_modules; });
   run_stage(Stage::kScore, settings_.candidates, scored, "scoring", next,
             [](Trial& trial, const EvaluationResult& result) {
               trial.score = result.score;
@@ -366,7 +369,8 @@ void copy_winner(const std::string& out, const Trial& trial) {
 int run_search(const SearchSettings& settings, const SearchPlaces& given, std::ostream& out) {
   check(settings);
   SearchPlaces places = given;
-  for (std::string* path : {&places.out, &places.data, &places.hw, &places.programs}) *path = canonical_path(*path);
+  for (std::string* path : {&places.out, &places.data, &places.hw, &places.programs})
+    *path = canonical_path(*path);
   for (const char* program : {"spikeloop", "spikeloop-sim", "spikeloop-job"}) {
     const std::string path = places.programs + '/' + program;
     if (!fs::exists(path)) throw InputError(path, "start", "no such program", "it beside spikeloop");

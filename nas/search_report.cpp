@@ -34,13 +34,16 @@ Json json_of(const std::optional<Costs>& costs) {
   return json;
 }
 
-double relative_error(double estimate, double measured) { return measured == 0 ? 0 : estimate / measured - 1; }
+double relative_error(double estimate, double measured) {
+  return measured == 0 ? 0 : estimate / measured - 1;
+}
 
 /// What the earlier stages said of each cost, relative to what was measured: -0.9 is a bound at a tenth.
 Json errors_of(const Trial& trial) {
   Json json = Json::object();
   if (!trial.measured) return json;
-  for (const auto& [stage, costs] : {std::pair("bound", &trial.bound), std::pair("provisional", &trial.provisional)}) {
+  for (const auto& [stage, costs] :
+       {std::pair("bound", &trial.bound), std::pair("provisional", &trial.provisional)}) {
     if (!*costs) continue;
     for (const Cost cost : kAllCosts)
       json[stage][name(cost)] = relative_error((*costs)->get(cost), trial.measured->get(cost));
@@ -88,7 +91,8 @@ std::int64_t count_state(const std::vector<Trial>& trials, TrialState state) {
 }
 
 std::int64_t count_scored(const std::vector<Trial>& trials) {
-  return std::count_if(trials.begin(), trials.end(), [](const Trial& t) { return t.lif_modules.has_value(); });
+  return std::count_if(trials.begin(), trials.end(),
+                       [](const Trial& t) { return t.lif_modules.has_value(); });
 }
 
 std::optional<double> score_against_lif_modules(const std::vector<Trial>& trials) {
@@ -104,7 +108,8 @@ std::optional<double> score_against_lif_modules(const std::vector<Trial>& trials
 std::vector<double> mean_ranks(const std::vector<double>& values) {
   std::vector<std::size_t> order(values.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
   std::vector<double> ranks(values.size());
   for (std::size_t first = 0; first < order.size();) {
     std::size_t last = first;
@@ -125,7 +130,8 @@ double worst_ratio(const Limits& limits, const Costs& costs) {
 
 /// Limits and, per stage, how many candidates broke them.
 std::string rejection_table(const SearchSettings& settings, const std::vector<Trial>& trials) {
-  static constexpr std::array<Stage, 4> kStages{Stage::kBound, Stage::kProvisional, Stage::kMeasured, Stage::kFinal};
+  static constexpr std::array<Stage, 4> kStages{Stage::kBound, Stage::kProvisional, Stage::kMeasured,
+                                                Stage::kFinal};
   const auto counts = rejections(trials);
   const auto count = [&](Stage stage, const std::string& limit) {
     const auto it = counts.find({stage, limit});
@@ -137,7 +143,8 @@ std::string rejection_table(const SearchSettings& settings, const std::vector<Tr
     text += format("  %-9s %14s             ", what.c_str(), limit.c_str());
     static constexpr std::array<int, 4> kWidths{6, 12, 9, 6};
     for (std::size_t i = 0; i < kStages.size(); ++i)
-      text += format("%s%*lld", i == 0 ? "" : " ", kWidths[i], static_cast<long long>(count(kStages[i], what)));
+      text +=
+          format("%s%*lld", i == 0 ? "" : " ", kWidths[i], static_cast<long long>(count(kStages[i], what)));
     text += '\n';
   };
   for (const Cost cost : kAllCosts) {
@@ -148,11 +155,13 @@ std::string rejection_table(const SearchSettings& settings, const std::vector<Tr
   return text;
 }
 
-std::string percent(const std::optional<double>& value) { return value ? format("%.2f %%", 100 * *value) : "-"; }
+std::string percent(const std::optional<double>& value) {
+  return value ? format("%.2f %%", 100 * *value) : "-";
+}
 
 std::string trained_table(const std::vector<Trial>& trials) {
-  std::string text = format("  %6s  %-39s %9s %9s %10s %10s %10s %10s  %s\n", "number", "cells", "score", "accuracy",
-                            "latency", "energy", "area", "memory", "state");
+  std::string text = format("  %6s  %-39s %9s %9s %10s %10s %10s %10s  %s\n", "number", "cells", "score",
+                            "accuracy", "latency", "energy", "area", "memory", "state");
   for (const Trial& trial : trials) {
     const auto costs = latest_costs(trial);
     if (trial.stage < Stage::kMeasured || !costs) continue;
@@ -186,13 +195,15 @@ std::string error_table(const std::vector<Trial>& trials) {
 std::string winner_text(const SearchSettings& settings, const Trial& trial) {
   const Costs costs = *latest_costs(trial);
   const auto accuracy = trial.final_accuracy ? trial.final_accuracy : trial.accuracy;
-  std::string text = format("Winner: candidate %lld, %s, test accuracy %s (8-bit weights)\n",
-                            static_cast<long long>(trial.number), trial.genotype.c_str(), percent(accuracy).c_str());
+  std::string text =
+      format("Winner: candidate %lld, %s, test accuracy %s (8-bit weights)\n",
+             static_cast<long long>(trial.number), trial.genotype.c_str(), percent(accuracy).c_str());
   for (const Cost cost : {Cost::kLatency, Cost::kEnergy, Cost::kArea, Cost::kMemory}) {
     const auto& limit = settings.limits.get(cost);
     text += format("  %-8s %12s", name(cost), format_cost(cost, costs.get(cost)).c_str());
     if (limit) {
-      text += format("  of at most %s (%.1f %%)", format_cost(cost, *limit).c_str(), 100 * costs.get(cost) / *limit);
+      text += format("  of at most %s (%.1f %%)", format_cost(cost, *limit).c_str(),
+                     100 * costs.get(cost) / *limit);
     } else {
       text += "  (no limit)";
     }
@@ -206,7 +217,8 @@ std::string closest_text(const SearchSettings& settings, const std::vector<Trial
   for (const Trial& trial : trials)
     if (const auto costs = latest_costs(trial); costs && trial.state == TrialState::kInfeasible)
       closest.emplace_back(worst_ratio(settings.limits, *costs), &trial);
-  std::stable_sort(closest.begin(), closest.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(closest.begin(), closest.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   std::string text = "No candidate meets the limits.\n";
   if (!closest.empty()) text += "Closest:\n";
   for (std::size_t i = 0; i < std::min(closest.size(), kClosestShown); ++i) {
@@ -288,10 +300,11 @@ std::string result_json(const std::string& study_settings, const SearchSettings&
   return json.dump(2) + '\n';
 }
 
-std::string summary(const SearchSettings& settings, const std::vector<Trial>& trials, const std::string& folder) {
-  std::string text =
-      format("%zu candidates, %lld scored, %lld failed\n", trials.size(), static_cast<long long>(count_scored(trials)),
-             static_cast<long long>(count_state(trials, TrialState::kFail)));
+std::string summary(const SearchSettings& settings, const std::vector<Trial>& trials,
+                    const std::string& folder) {
+  std::string text = format("%zu candidates, %lld scored, %lld failed\n", trials.size(),
+                            static_cast<long long>(count_scored(trials)),
+                            static_cast<long long>(count_state(trials, TrialState::kFail)));
   if (count_scored(trials) < settings.candidates)
     text += format("The draws were used up before %lld candidates could be scored.\n",
                    static_cast<long long>(settings.candidates));

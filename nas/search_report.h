@@ -10,8 +10,8 @@
 /// What a search says at its end, as a file and as text. Both are functions of the study alone.
 namespace spikeloop::nas {
 
-/// Best first: higher accuracy, then lower energy, then lower number. Only trials that were measured and meet the
-/// limits, on their final measurement when there is one.
+/// Best first: higher accuracy, then lower energy, then lower number. Only trials that were measured and meet
+/// the limits, on their final measurement when there is one.
 std::vector<Trial> ranked(const std::vector<Trial>& trials);
 
 /// The winner: the best of `ranked`; with final training the best of those that passed it.
@@ -20,7 +20,8 @@ std::optional<Trial> winner(const std::vector<Trial>& trials, bool with_final_tr
 /// The costs that count for a trial: the latest of its stages.
 std::optional<Costs> latest_costs(const Trial& trial);
 
-/// Spearman's rank correlation with mean ranks for ties; absent when one side is constant or there are fewer than 3.
+/// Spearman's rank correlation with mean ranks for ties; absent when one side is constant or there are fewer
+/// than 3.
 std::optional<double> rank_correlation(const std::vector<double>& a, const std::vector<double>& b);
 
 /// result.json: no times, no paths of this machine. `study_settings` is the study's settings text.
@@ -28,6 +29,7 @@ std::string result_json(const std::string& study_settings, const SearchSettings&
                         const std::vector<Trial>& trials);
 
 /// Readable summary. `folder` is the study's, for the last lines; empty: without them.
-std::string summary(const SearchSettings& settings, const std::vector<Trial>& trials, const std::string& folder);
+std::string summary(const SearchSettings& settings, const std::vector<Trial>& trials,
+                    const std::string& folder);
 
 }  // namespace spikeloop::nas

@@ -128,7 +128,8 @@ SearchSettings settings_from_json(const std::string& text, const std::string& fi
         source.get_to(value);
       }
     });
-    settings.cell_type = parse_cell_type(json.at("space").at("cell_type").get<std::string>(), "/space/cell_type");
+    settings.cell_type =
+        parse_cell_type(json.at("space").at("cell_type").get<std::string>(), "/space/cell_type");
   } catch (const Json::exception& error) {
     throw InputError(file, "settings", error.what(), "the settings of a search");
   }

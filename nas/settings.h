@@ -10,7 +10,8 @@
 
 namespace spikeloop::nas {
 
-/// The one place of the default recipe: networks small enough to train on two cores, and how they are trained.
+/// The one place of the default recipe: networks small enough to train on two cores, and how they are
+/// trained.
 struct TrainRecipe {
   std::int64_t epochs = 2;
   std::int64_t train_images = 0;  ///< per epoch, a seeded choice; 0: all

@@ -24,7 +24,8 @@ constexpr int kApplicationId = 0x53504c50;  // "SPLP": tells a study from other 
 constexpr int kSchemaVersion = 1;
 constexpr int kBusyTimeoutMs = 30'000;
 
-constexpr std::array<const char*, 6> kStates{"WAITING", "RUNNING", "COMPLETE", "PRUNED", "INFEASIBLE", "FAIL"};
+constexpr std::array<const char*, 6> kStates{"WAITING", "RUNNING",    "COMPLETE",
+                                             "PRUNED",  "INFEASIBLE", "FAIL"};
 constexpr std::array<const char*, 5> kStages{"bound", "score", "provisional", "measured", "final"};
 
 const char* const kSchema = R"(
@@ -181,12 +182,11 @@ struct Study::File {
   }
 
   [[noreturn]] void refuse(const std::string& found) const {
-    throw InputError(path, "format", found, "a study of spikeloop, schema version " + std::to_string(kSchemaVersion));
+    throw InputError(path, "format", found,
+                     "a study of spikeloop, schema version " + std::to_string(kSchemaVersion));
   }
 
-  int pragma(const char* name) const {
-    return database->execAndGet(std::string("PRAGMA ") + name).getInt();
-  }
+  int pragma(const char* name) const { return database->execAndGet(std::string("PRAGMA ") + name).getInt(); }
 
   /// Opens `path`; true when it is an empty database.
   bool open_database(int flags) {
@@ -282,13 +282,14 @@ std::vector<Trial> Study::trials() const {
 }
 
 std::vector<Timing> Study::timings() const {
-  SQLite::Statement statement(*file_->database, "SELECT trial, stage, wall_s, max_rss_kb FROM timings ORDER BY 1, 2");
+  SQLite::Statement statement(*file_->database,
+                              "SELECT trial, stage, wall_s, max_rss_kb FROM timings ORDER BY 1, 2");
   std::vector<Timing> result;
   while (statement.executeStep()) {
     Timing timing;
     timing.trial = statement.getColumn(0).getInt64();
-    timing.stage =
-        static_cast<Stage>(index_of(kStages, statement.getColumn(1).getString(), file_->path, "timings.stage"));
+    timing.stage = static_cast<Stage>(
+        index_of(kStages, statement.getColumn(1).getString(), file_->path, "timings.stage"));
     timing.wall_s = statement.getColumn(2).getDouble();
     timing.max_rss_kb = statement.getColumn(3).getInt64();
     result.push_back(timing);

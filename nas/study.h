@@ -40,12 +40,13 @@ struct Timing {
   std::int64_t max_rss_kb = 0;
 };
 
-/// The study file (SQLite, WAL): settings, trials, and apart from them the timings, so that the trials of two runs of
-/// the same study are equal. One writer at a time (a lock file beside it); every change is a transaction.
+/// The study file (SQLite, WAL): settings, trials, and apart from them the timings, so that the trials of two
+/// runs of the same study are equal. One writer at a time (a lock file beside it); every change is a
+/// transaction.
 class Study {
  public:
-  /// Creates the file or opens it to go on. Throws InputError when another process is writing it, when it is not a
-  /// study, of another version, or of a study with other settings (naming each difference).
+  /// Creates the file or opens it to go on. Throws InputError when another process is writing it, when it is
+  /// not a study, of another version, or of a study with other settings (naming each difference).
   static Study create_or_resume(const std::string& path, const std::string& settings_json);
   static Study open_read_only(const std::string& path);
   ~Study();

@@ -1,6 +1,7 @@
-/// spikeloop-job PARENT_PID DIRECTORY LOG PROGRAM [ARGS...]: what a child must do for itself between spawn and exec.
-/// Dies with its parent (the kernel's signal survives exec), works in DIRECTORY, appends its output to LOG, computes
-/// with one thread, then becomes PROGRAM. A program of its own, so that the search never forks.
+/// spikeloop-job PARENT_PID DIRECTORY LOG PROGRAM [ARGS...]: what a child must do for itself between spawn
+/// and exec. Dies with its parent (the kernel's signal survives exec), works in DIRECTORY, appends its output
+/// to LOG, computes with one thread, then becomes PROGRAM. A program of its own, so that the search never
+/// forks.
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>

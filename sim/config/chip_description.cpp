@@ -1,51 +1,29 @@
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <cstdio>
 #include <string>
 
 #include "sim/component.h"
 #include "sim/config/chip_fields.h"
 #include "sim/config/chip_texts.h"
+#include "sim/config/text_format.h"
 #include "sim/energy.h"
 #include "sim/rules/timing.h"
 
 namespace spikeloop::sim {
 namespace {
 
-/// 1234567 -> "1,234,567".
-std::string grouped(std::int64_t n) {
-  std::string text = std::to_string(n);
-  for (int at = static_cast<int>(text.size()) - 3; at > 0; at -= 3)
-    text.insert(static_cast<std::size_t>(at), ",");
-  return text;
-}
-
-std::string fixed(double value, int digits) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
-  return text.data();
-}
-
-/// 1.28e10 -> "12.8 G".
-std::string scaled(double value) {
-  constexpr std::array<const char*, 5> kPrefixes{"", "k", "M", "G", "T"};
-  std::size_t step = 0;
-  while (value >= 1000 && step + 1 < kPrefixes.size()) {
-    value /= 1000;
-    ++step;
-  }
-  return fixed(value, value < 10 ? 2 : 1) + " " + kPrefixes.at(step);
-}
-
-std::string kib(std::int64_t bits) { return fixed(static_cast<double>(bits) / 8192.0, 1) + " KiB"; }
+std::string kib(std::int64_t bits) { return fixed_point(static_cast<double>(bits) / 8192.0, 1) + " KiB"; }
 
 std::string count_of(std::int64_t n, const std::string& thing) {
   return grouped(n) + " " + thing + (n == 1 ? "" : "s");
 }
 
+constexpr std::size_t kLabelWidth = 20;
+
+/// A label, and a text that goes on below itself.
 std::string line(const std::string& label, const std::string& text) {
-  return "  " + label + std::string(label.size() < 18 ? 18 - label.size() : 1, ' ') + text + "\n";
+  const std::string body = wrapped(text, kLabelWidth + 2);
+  return "  " + left(label, kLabelWidth) + body.substr(kLabelWidth + 2);
 }
 
 std::string area_table(const ChipConfig& chip) {
@@ -63,10 +41,9 @@ std::string area_table(const ChipConfig& chip) {
   }
   std::string out;
   const auto row = [&](const std::string& name, double um2, double uw) {
-    std::array<char, 128> text{};
-    std::snprintf(text.data(), text.size(), "  %-18s%12.4f mm2  %5.1f %%%14.3f uW\n", name.c_str(),
-                  um2 * 1e-6, area > 0 ? 100 * um2 / area : 0.0, uw);
-    out += text.data();
+    out += "  " + left(name, kLabelWidth) + right(fixed_point(um2 * 1e-6, 4), 10) + " mm2" +
+           right(fixed_point(area > 0 ? 100 * um2 / area : 0.0, 1), 8) + " %" +
+           right(fixed_point(uw, 3), 12) + " uW\n";
   };
   for (std::size_t i = 0; i < kNumComponents; ++i) {
     const double um2 = of_chip(tile.area_um2, router.area_um2, host.area_um2, i);
@@ -97,7 +74,7 @@ std::string describe_chip(const ChipConfig& chip) {
   const double reads_per_s = static_cast<double>(crossbars) * hz / static_cast<double>(period);
 
   std::string out = chip.name + "  (" + chip.path + ", sha256 " + chip.sha256.substr(0, 12) + ")\n";
-  if (!chip.description.empty()) out += chip.description + "\n";
+  if (!chip.description.empty()) out += wrapped(chip.description, 0);
 
   out += "\nstructure\n";
   out += line("clock", number_text(chip.clock.frequency_mhz) + " MHz");
@@ -138,7 +115,7 @@ std::string describe_chip(const ChipConfig& chip) {
   out += line("reads", scaled(reads_per_s) + "reads/s");
   out += line("conversions", scaled(reads_per_s * x.columns) + "conversions/s by " + count_of(adcs, "ADC"));
   out += line("additions",
-              scaled(reads_per_s * x.max_active_rows * outputs) + "weights/s added up for 1-bit inputs");
+              scaled(reads_per_s * x.max_active_rows * outputs) + "weights/s added up, at 1-bit inputs");
 
   out += "\narea and leakage\n" + area_table(chip);
 

@@ -1,34 +1,15 @@
 #include "sim/config/chip_texts.h"
 
-#include <algorithm>
-#include <cstddef>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 #include "sim/config/chip_fields.h"
+#include "sim/config/text_format.h"
 
 namespace spikeloop::sim {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::size_t kLineWidth = 110;
-
-/// Fills lines up to kLineWidth, each with `indent` spaces before it.
-std::string wrapped(const std::string& text, std::size_t indent) {
-  std::string out, line;
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const std::size_t space = std::min(text.find(' ', at), text.size());
-    const std::string word = text.substr(at, space - at);
-    if (!line.empty() && indent + line.size() + 1 + word.size() > kLineWidth) {
-      out += std::string(indent, ' ') + line + "\n";
-      line.clear();
-    }
-    line += (line.empty() ? "" : " ") + word;
-    at = space + 1;
-  }
-  return line.empty() ? out : out + std::string(indent, ' ') + line + "\n";
-}
 
 std::string default_or_required(const Field& field) {
   return field.default_text == nullptr ? "required" : "default " + std::string(field.default_text);

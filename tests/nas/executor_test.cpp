@@ -74,8 +74,8 @@ pid_t read_pid(const std::string& path) {
 TEST(Executor, RunsAJobInItsDirectory) {
   const TemporaryFolder folder;
   LocalExecutor executor(1, kLauncher);
-  executor.submit(
-      shell_job(7, folder.path(), "pwd > where; echo $OMP_NUM_THREADS > threads; echo out; echo err >&2; exit 3"));
+  executor.submit(shell_job(7, folder.path(),
+                            "pwd > where; echo $OMP_NUM_THREADS > threads; echo out; echo err >&2; exit 3"));
   const auto ends = wait_for(executor, 1);
   ASSERT_EQ(ends.count(7), 1U);
   EXPECT_EQ(ends.at(7).exit_code, 3);
@@ -99,7 +99,8 @@ TEST(Executor, NeverMoreThanItsSlots) {
   }
   ASSERT_EQ(wait_for(executor, 6).size(), 6U);
   int most = 0;
-  for (int i = 0; i < 6; ++i) most = std::max(most, std::stoi(content(folder / ("count-" + std::to_string(i)))));
+  for (int i = 0; i < 6; ++i)
+    most = std::max(most, std::stoi(content(folder / ("count-" + std::to_string(i)))));
   EXPECT_EQ(most, 2);
 }
 
@@ -164,7 +165,8 @@ TEST(Executor, JobsDieWithTheirParent) {
 TEST(Executor, ParsesItsName) {
   EXPECT_EQ(parse_executor("local:1", "--executor"), 1);
   EXPECT_EQ(parse_executor("local:16", "--executor"), 16);
-  for (const char* text : {"", "local", "local:", "local:0", "local:-1", "local:2x", "slurm:2", "local:99999"})
+  for (const char* text :
+       {"", "local", "local:", "local:0", "local:-1", "local:2x", "slurm:2", "local:99999"})
     EXPECT_THROW(parse_executor(text, "--executor"), InputError) << text;
 }
 

@@ -90,7 +90,8 @@ TEST(Genotype, PopulationIsTheReleasedOne) {
     // Four standard deviations of both samples of a share near one half are 4 * sqrt(2 * 0.25 / n) = 0.03.
     const double accepted = reference.at("accepted").get<double>();
     EXPECT_NEAR(p.accepted / draws, accepted / draws, 0.02) << to_string(type);
-    EXPECT_NEAR(p.only_direct / p.accepted, reference.at("only_the_direct_edge").get<double>() / accepted, 0.03);
+    EXPECT_NEAR(p.only_direct / p.accepted, reference.at("only_the_direct_edge").get<double>() / accepted,
+                0.03);
     EXPECT_NEAR(p.nonzero_edges / p.accepted, reference.at("mean_nonzero_edges").get<double>(), 0.1);
     EXPECT_NEAR(p.conv3x3 / p.accepted, reference.at("mean_3x3").get<double>(), 0.06);
     EXPECT_NEAR(p.conv1x1 / p.accepted, reference.at("mean_1x1").get<double>(), 0.06);

@@ -30,7 +30,8 @@ TEST(Limits, UnitsConvert) {
 }
 
 TEST(Limits, RefusesWhatIsNotAnAmount) {
-  for (const char* text : {"", "5", "ms", "5 m", "5MS", "-5ms", "0ms", "infms", "nanms", "5ms ", "5  ms", "5,0ms", "5ns2"})
+  for (const char* text :
+       {"", "5", "ms", "5 m", "5MS", "-5ms", "0ms", "infms", "nanms", "5ms ", "5  ms", "5,0ms", "5ns2"})
     EXPECT_THROW(parse_cost(Cost::kLatency, text, "--max-latency"), InputError) << '"' << text << '"';
   try {
     parse_cost(Cost::kEnergy, "120", "--max-energy");

@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -23,8 +26,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Stands in for `spikeloop evaluate`: makes up results from the genotype's operations alone, crashes on some, and
-/// takes its time unevenly, so that jobs end out of order.
+/// Stands in for `spikeloop evaluate`: makes up results from the genotype's operations alone, crashes on
+/// some, and takes its time unevenly, so that jobs end out of order.
 const char* const kFakeEvaluator = R"(#!/bin/sh
 cd "$2" || exit 1
 value() { sed -n "s/^ *\"$1\": \"\(.*\)\",*$/\1/p" job.json; }
@@ -32,17 +35,25 @@ sha=$(value sha256) stage=$(value stage) genotype=$(value genotype)
 count() { printf %s "$genotype" | tr -dc "$1" | wc -c; }
 convolutions=$(count 23) threes=$(count 3) ones=$(count 1) fours=$(count 4)
 echo "$stage $genotype" >> evaluated
-sleep "0.0$((9 - (convolutions + fours) % 10))"
-[ "$stage" = score ] && [ "$ones" = 6 ] && kill -SEGV $$
-{
+sleep "0.0$((9 - (convolutions + fours) % 10))"["$stage" = score] &&
+                                   ["$fours" - ge 4]&& kill - SEGV $$ energy =
+                                       $((threes * 2 + ones))["$stage" = provisional] || energy =
+                                           $((energy + fours * 8)) energy = $ {
+  energy
+}
+00000000000000 {
   printf '{"format": "spikeloop.result", "version": 1, "job_sha256": "%s", ' "$sha"
   case $stage in
     score) printf '"score": %d.5, "lif_modules": %d, "convolutions": %d, "firing_rate": 0.125}' \
-             $((convolutions * 3 - fours)) $((convolutions + 3)) "$convolutions" ;;
-    *) for file in network.nir trace.h5 measurement.json checkpoint.pt; do echo "$genotype" > $file; done
-       printf '"accuracy": 0.%d%d, "costs": {"memory_bytes": 10, "area_um2": 20, "latency_ns": %d, "energy_pj": %d}}' \
-         $((convolutions % 10)) "$((threes % 10))" $((threes * 100)) $((ones + 5)) ;;
-  esac
+             $((convolutions * 3 - fours)) $((convolutions + 3)) "$convolutions" ;
+  ;
+    *) for file in network.nir trace.h5 measurement.json checkpoint.pt;
+    do echo "$genotype" > $file;
+    done
+        printf '"accuracy": 0.%d%d, "costs": {"memory_bytes": 10, "area_um2": 20, "latency_ns": %d, "energy_pj": %d}}' $(
+            (convolutions % 10)) "$((threes % 10))" $((threes * 100000000)) "$energy";
+    ;
+    esac
 } > result.part
 mv result.part result.json
 )";
@@ -52,7 +63,8 @@ void install_fake_programs(const std::string& folder) {
   fs::create_directories(folder);
   std::ofstream(folder + "/spikeloop") << kFakeEvaluator;
   std::ofstream(folder + "/spikeloop-sim") << "#!/bin/sh\nexit 1\n";
-  for (const char* name : {"/spikeloop", "/spikeloop-sim"}) fs::permissions(folder + name, fs::perms::owner_all);
+  for (const char* name : {"/spikeloop", "/spikeloop-sim"})
+    fs::permissions(folder + name, fs::perms::owner_all);
   fs::create_symlink(SPIKELOOP_JOB, folder + "/spikeloop-job");
 }
 
@@ -78,6 +90,27 @@ SearchPlaces places_in(const TemporaryFolder& folder, int jobs) {
   places.jobs = jobs;
   places.quiet = true;
   return places;
+}
+
+/// Far above every real bound, and in the middle of what the fake says.
+constexpr double kFakeEnergyLimit = 9e14;
+
+/// Evaluations that ever ran in this study's folder.
+std::size_t evaluations(const SearchPlaces& places) {
+  std::size_t count = 0;
+  if (!fs::exists(places.out + "/candidates")) return 0;
+  for (const auto& entry : fs::recursive_directory_iterator(places.out + "/candidates")) {
+    if (entry.path().filename() != "evaluated") continue;
+    const std::string text = read_file(entry.path().string());
+    count += static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+  return count;
+}
+
+std::size_t first_pruned(const Study& study) {
+  for (const Trial& trial : study.trials())
+    if (trial.state == TrialState::kPruned) return static_cast<std::size_t>(trial.number);
+  throw std::runtime_error("no trial was pruned");
 }
 
 std::string text_of_search(const SearchSettings& settings, const SearchPlaces& places, int expected_code) {
@@ -162,11 +195,13 @@ TEST(Jobs, FilesReadBackAndResultsBelongToTheirJob) {
 TEST(Jobs, MeasuredCostsMustBeWhole) {
   const TemporaryFolder folder;
   const std::string path = folder / "measurement.json";
-  std::ofstream(path) << R"({"summary": {"memory_bytes": 1, "area_um2": 2, "latency_ns": 3.5, "energy_pj": 4}})";
+  std::ofstream(path)
+      << R"({"summary": {"memory_bytes": 1, "area_um2": 2, "latency_ns": 3.5, "energy_pj": 4}})";
   EXPECT_EQ(read_measured_costs(path).latency_ns, 3.5);
-  for (const char* text : {"{}", "[1", R"({"summary": {"memory_bytes": 1, "area_um2": 2, "latency_ns": 3.5}})",
-                           R"({"summary": {"memory_bytes": 1, "area_um2": 2, "latency_ns": -1, "energy_pj": 4}})",
-                           R"({"summary": {"memory_bytes": 1, "area_um2": 2, "latency_ns": "3", "energy_pj": 4}})"}) {
+  for (const char* text :
+       {"{}", "[1", R"({"summary": {"memory_bytes": 1, "area_um2": 2, "latency_ns": 3.5}})",
+        R"({"summary": {"memory_bytes": 1, "area_um2": 2, "latency_ns": -1, "energy_pj": 4}})",
+        R"({"summary": {"memory_bytes": 1, "area_um2": 2, "latency_ns": "3", "energy_pj": 4}})"}) {
     std::ofstream(path) << text;
     EXPECT_THROW(read_measured_costs(path), InputError) << text;
   }
@@ -208,16 +243,129 @@ TEST(SearchFlow, SameResultWhateverTheNumberOfJobs) {
   const TemporaryFolder folder;
   install_fake_programs(folder / "programs");
   SearchSettings settings = small_settings();
-  settings.limits.set(Cost::kLatency, 550);  // the fake measures 100 per conv3x3
+  settings.limits.set(Cost::kEnergy, kFakeEnergyLimit);
   settings.final_epochs = 1;
-  // Bounds are real, so the limit on latency must not reach them: it is set above what they say in nanoseconds? No:
-  // the real bound of any network is above 550 ns. Limit energy instead, which the fake keeps small.
-  settings.limits = {};
-  const SearchPlaces one = places_in(folder, 1), many = places_in(folder, 4);
-  text_of_search(settings, one, 0);
+  const SearchPlaces one = places_in(folder, 1), many = places_in(folder, 5);
+  const std::string text = text_of_search(settings, one, 0);
+  EXPECT_NE(text.find("Winner: candidate"), std::string::npos) << text;
   text_of_search(settings, many, 0);
-  EXPECT_EQ(read_file(one.out + "/result.json"), read_file(many.out + "/result.json"));
+  const std::string bytes = read_file(one.out + "/result.json");
+  EXPECT_EQ(bytes, read_file(many.out + "/result.json"));
   EXPECT_EQ(read_file(one.out + "/winner/network.nir"), read_file(many.out + "/winner/network.nir"));
+  EXPECT_EQ(bytes.find(folder.path()), std::string::npos) << "paths of this machine";
+
+  // What the fake makes happen did happen, so that the comparison covers it.
+  const nlohmann::json result = nlohmann::json::parse(bytes);
+  EXPECT_EQ(result["counts"]["scored"], settings.candidates);
+  EXPECT_GE(result["counts"]["failed"], 1);
+  EXPECT_GE(result["counts"]["rejected"]["provisional"]["energy"], 1);
+  EXPECT_GE(result["counts"]["rejected"]["measured"]["energy"], 1);
+  std::set<std::string> hashes;
+  for (const auto& candidate : result["candidates"]) {
+    hashes.insert(candidate["hash"].get<std::string>());
+    const std::string state = candidate["state"];
+    EXPECT_TRUE(state == "COMPLETE" || state == "PRUNED" || state == "INFEASIBLE" || state == "FAIL")
+        << state;
+    if (state == "FAIL") {
+      EXPECT_EQ(candidate["reason"], "signal 11 (Segmentation fault), see candidates/" +
+                                         candidate["number"].dump() + "/score/log.txt");
+    }
+    if (!candidate["measured"].is_null()) {
+      EXPECT_EQ(candidate["errors"].size(), 2U);
+      EXPECT_LE(candidate["errors"]["bound"]["energy"], 0) << "fake energies are far above the bound";
+    }
+  }
+  EXPECT_EQ(hashes.size(), result["candidates"].size()) << "no candidate twice";
+}
+
+TEST(SearchFlow, GoesOnWithoutRepeatingWork) {
+  const TemporaryFolder folder;
+  install_fake_programs(folder / "programs");
+  SearchSettings settings = small_settings();
+  settings.limits.set(Cost::kEnergy, kFakeEnergyLimit);
+  const SearchPlaces places = places_in(folder, 2);
+  text_of_search(settings, places, 0);
+  const std::string bytes = read_file(places.out + "/result.json");
+  const std::size_t jobs = evaluations(places);
+  text_of_search(settings, places, 0);
+  EXPECT_EQ(read_file(places.out + "/result.json"), bytes);
+  EXPECT_EQ(evaluations(places), jobs) << "a finished search evaluates nothing";
+
+  // As a kill leaves it: one trial still marked as running its score, its result there but not committed.
+  const std::string study_path = places.out + "/study.db";
+  {
+    Study study = Study::create_or_resume(study_path, Study::open_read_only(study_path).settings_json());
+    Trial trial = study.trials().at(first_pruned(study));
+    trial.state = TrialState::kRunning;
+    trial.stage = Stage::kScore;
+    trial.score.reset();
+    trial.lif_modules.reset();
+    trial.reason.clear();
+    study.update(trial);
+  }
+  text_of_search(settings, places, 0);
+  EXPECT_EQ(read_file(places.out + "/result.json"), bytes);
+  EXPECT_EQ(evaluations(places), jobs) << "a result that is there counts";
+
+  // And one whose job was lost half-way.
+  {
+    Study study = Study::create_or_resume(study_path, Study::open_read_only(study_path).settings_json());
+    Trial trial = study.trials().at(first_pruned(study));
+    trial.state = TrialState::kRunning;
+    trial.stage = Stage::kScore;
+    trial.score.reset();
+    trial.lif_modules.reset();
+    study.update(trial);
+    fs::remove(places.out + "/candidates/" + std::to_string(trial.number) + "/score/result.json");
+  }
+  text_of_search(settings, places, 0);
+  EXPECT_EQ(read_file(places.out + "/result.json"), bytes);
+  EXPECT_EQ(evaluations(places), jobs + 1);
+}
+
+TEST(SearchFlow, BoundsRejectBeforeAnythingIsScored) {
+  const TemporaryFolder folder;
+  install_fake_programs(folder / "programs");
+  SearchSettings settings = small_settings();
+  settings.candidates = 3;
+  settings.train = 1;
+  settings.limits.set(Cost::kLatency, 1);
+  const SearchPlaces places = places_in(folder, 1);
+  const std::string text = text_of_search(settings, places, 1);
+  EXPECT_NE(text.find("No candidate meets the limits"), std::string::npos) << text;
+  EXPECT_NE(text.find("Closest:"), std::string::npos) << text;
+  EXPECT_NE(text.find("draws were used up"), std::string::npos) << text;
+  const nlohmann::json result = result_of(places);
+  EXPECT_TRUE(result["winner"].is_null());
+  EXPECT_EQ(result["counts"]["scored"], 0);
+  EXPECT_EQ(result["counts"]["rejected"]["bound"]["latency"], result["candidates"].size());
+  EXPECT_GT(result["candidates"].size(), 5U);
+  EXPECT_EQ(evaluations(places), 0U);
+  EXPECT_FALSE(fs::exists(places.out + "/winner"));
+}
+
+TEST(SearchFlow, OtherSettingsAreRefused) {
+  const TemporaryFolder folder;
+  install_fake_programs(folder / "programs");
+  SearchSettings settings = small_settings();
+  settings.candidates = 3;
+  settings.train = 1;
+  const SearchPlaces places = places_in(folder, 1);
+  text_of_search(settings, places, 0);
+  const std::string bytes = read_file(places.out + "/result.json");
+  settings.seed += 1;
+  std::ostringstream out;
+  EXPECT_THROW(run_search(settings, places, out), InputError);
+  settings.seed -= 1;
+  SearchPlaces other_chip = places;
+  other_chip.overrides = {{"adc.columns_per_adc", "4"}};
+  EXPECT_THROW(run_search(settings, other_chip, out), InputError);
+  EXPECT_EQ(read_file(places.out + "/result.json"), bytes);
+  SearchPlaces no_programs = places;
+  no_programs.programs = folder / "absent";
+  no_programs.out = folder / "nothing";
+  EXPECT_THROW(run_search(settings, no_programs, out), InputError);
+  EXPECT_FALSE(fs::exists(no_programs.out));
 }
 
 }  // namespace

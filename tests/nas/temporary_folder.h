@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <cstdlib>
-
 #include <filesystem>
 #include <stdexcept>
 #include <string>

@@ -2,7 +2,8 @@
 #include <string>
 #include <vector>
 
-/// The subcommands. Each takes the words after its name and returns the exit code; wrong input throws InputError.
+/// The subcommands. Each takes the words after its name and returns the exit code; wrong input throws
+/// InputError.
 namespace spikeloop::tools {
 
 int search_command(const std::vector<std::string>& arguments);

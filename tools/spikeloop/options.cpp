@@ -54,7 +54,8 @@ bool CommandLine::parse(const Arguments& arguments) {
     throw InputError("command line", with_dashes(wrong), "an unknown option",
                      nearest_option(options, without_dashes(wrong)));
   } catch (const po::too_many_positional_options_error&) {
-    throw InputError("command line", "arguments", "more words than there are places for", usage.substr(0, usage.find('\n')));
+    throw InputError("command line", "arguments", "more words than there are places for",
+                     usage.substr(0, usage.find('\n')));
   } catch (const po::validation_error& error) {
     const auto original = error.get_option_name();
     throw InputError("command line", with_dashes(original), error.what(), "a value as --help says");
@@ -78,8 +79,8 @@ std::string CommandLine::required(const std::string& option) const {
 
 void add_data_options(po::options_description& options, std::string& dataset, std::string& data) {
   options.add_options()("dataset", po::value(&dataset)->value_name("NAME")->default_value(dataset),
-                        "cifar10, or shapes (made on the fly)")(
-      "data", po::value(&data)->value_name("DIR"), "folder of CIFAR-10's binary version");
+                        "cifar10, or shapes (made on the fly)")("data", po::value(&data)->value_name("DIR"),
+                                                                "folder of CIFAR-10's binary version");
 }
 
 void add_network_options(po::options_description& options, models::SnasnetSpec& spec) {

@@ -16,8 +16,8 @@ namespace spikeloop::tools {
 namespace po = boost::program_options;
 using Arguments = std::vector<std::string>;
 
-/// One subcommand's command line. parse() returns false when --help was asked for and printed; a wrong command line
-/// throws InputError naming the option and the nearest known one.
+/// One subcommand's command line. parse() returns false when --help was asked for and printed; a wrong
+/// command line throws InputError naming the option and the nearest known one.
 struct CommandLine {
   std::string usage;  ///< "spikeloop train --cell CELL [options]" and what it does
   po::options_description options;

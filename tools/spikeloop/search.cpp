@@ -1,3 +1,5 @@
+#include "nas/search.h"
+
 #include <algorithm>
 #include <boost/program_options/value_semantic.hpp>
 #include <iostream>
@@ -6,7 +8,6 @@
 #include <vector>
 
 #include "nas/executor.h"
-#include "nas/search.h"
 #include "nas/settings.h"
 #include "tools/spikeloop/commands.h"
 #include "tools/spikeloop/options.h"
@@ -22,7 +23,9 @@ constexpr const char* kUsage =
     "untrained, trains the best, measures their spikes on the chip and picks the most accurate\n"
     "one that meets all limits. Running the same command again goes on where it stopped.";
 
-int default_jobs() { return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMaxDefaultJobs); }
+int default_jobs() {
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMaxDefaultJobs);
+}
 
 struct LimitOption {
   const char* option;
@@ -53,8 +56,9 @@ int search_command(const std::vector<std::string>& arguments) {
   po::options_description what("Network and chip");
   add_data_options(what, settings.dataset, places.data);
   what.add_options()("hw", po::value(&places.hw)->value_name("FILE"), "chip configuration (JSON)")(
-      "set", po::value(&set)->value_name("PATH=VALUE")->composing(), "change one value of the chip; repeatable")(
-      "schedule", po::value(&schedule)->value_name("NAME"), "pipelined or timestep_sequential");
+      "set", po::value(&set)->value_name("PATH=VALUE")->composing(),
+      "change one value of the chip; repeatable")("schedule", po::value(&schedule)->value_name("NAME"),
+                                                  "pipelined or timestep_sequential");
   add_network_options(what, settings.spec);
   po::options_description limits("Limits (none unless given), with a unit, as in 2.5ms");
   for (const LimitOption& limit : kLimitOptions)
@@ -64,7 +68,8 @@ int search_command(const std::vector<std::string>& arguments) {
       "train", number(settings.train), "best scored ones to train and measure")(
       "cell-type", po::value(&cell_type)->value_name("TYPE")->default_value(cell_type),
       "forward, or backward (with edges to the next timestep)")(
-      "separate-cells", po::bool_switch(&separate_cells), "draw a cell of its own for each of the two places")(
+      "separate-cells", po::bool_switch(&separate_cells),
+      "draw a cell of its own for each of the two places")(
       "shared-cell", "the same cell in both places, as SNASNet does (default)")(
       "seed", po::value(&seed)->value_name("N")->default_value(seed), "of everything random")(
       "score-batch", number(settings.score_batch), "images a score looks at")(

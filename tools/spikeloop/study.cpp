@@ -75,7 +75,8 @@ std::vector<Field> fields_of(const nas::Trial& trial) {
        {"final", &trial.final_measured}}};
   for (const auto& [stage, costs] : stages)
     for (const nas::Cost cost : nas::kAllCosts)
-      fields.emplace_back(std::string(stage) + '_' + nas::unit_key(cost), *costs ? exact((*costs)->get(cost)) : "");
+      fields.emplace_back(std::string(stage) + '_' + nas::unit_key(cost),
+                          *costs ? exact((*costs)->get(cost)) : "");
   fields.emplace_back("accuracy", text_of(trial.accuracy));
   fields.emplace_back("final_accuracy", text_of(trial.final_accuracy));
   fields.emplace_back("artifacts", trial.artifacts);

@@ -18,7 +18,8 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: spikeloop trace --network FILE.nir --out FILE.h5 [--dataset NAME] [--samples 0-3] [options]\n\n"
-    "Runs test images through a network, integer weights as the chip has them, and records which neuron fired in\n"
+    "Runs test images through a network, integer weights as the chip has them, and records which neuron "
+    "fired in\n"
     "which timestep. spikeloop-sim replays the file.";
 
 }  // namespace
@@ -33,7 +34,7 @@ int trace_command(const std::vector<std::string>& arguments) {
       "data", po::value(&data)->value_name("DIR"), "folder of CIFAR-10's binary version")(
       "samples", po::value(&samples)->value_name("LIST")->default_value(samples),
       "records of the test set, such as 0,3-5")("out", po::value(&out)->value_name("FILE"),
-                                               "where the spike trace goes (HDF5)");
+                                                "where the spike trace goes (HDF5)");
   if (!line.parse(arguments)) return 0;
   line.required("network");
   line.required("out");
@@ -41,7 +42,8 @@ int trace_command(const std::vector<std::string>& arguments) {
   const traces::Network network = traces::read_nir(network_file);
   if (dataset_name.empty()) dataset_name = network.dataset;
   if (dataset_name.empty())
-    throw InputError("command line", "--dataset", "nothing, and " + network_file + " names none", "a dataset");
+    throw InputError("command line", "--dataset", "nothing, and " + network_file + " names none",
+                     "a dataset");
   const models::Dataset dataset = dataset_name == "cifar10"
                                       ? models::load_cifar10_test(data)
                                       : nas::load_images(dataset_name, data, 1, records.back() + 1);
@@ -52,8 +54,8 @@ int trace_command(const std::vector<std::string>& arguments) {
   traces::write_trace(out, trace);
   std::size_t right = 0;
   for (const traces::SampleInfo& sample : trace.samples) right += sample.label == sample.prediction ? 1 : 0;
-  std::printf("%zu samples, %zu classified right, %zu spiking nodes, %d timesteps: %s\n", trace.samples.size(), right,
-              trace.nodes.size(), trace.header.timesteps, out.c_str());
+  std::printf("%zu samples, %zu classified right, %zu spiking nodes, %d timesteps: %s\n",
+              trace.samples.size(), right, trace.nodes.size(), trace.header.timesteps, out.c_str());
   return 0;
 }
 

@@ -23,7 +23,8 @@ namespace spikeloop::tools {
 namespace {
 
 constexpr const char* kUsage =
-    "usage: spikeloop train --cell CELL [--dataset NAME] (--out DIR | --checkpoint FILE --network FILE) [options]\n\n"
+    "usage: spikeloop train --cell CELL [--dataset NAME] (--out DIR | --checkpoint FILE --network FILE) "
+    "[options]\n\n"
     "Trains a network of the search space and writes a checkpoint and the network as the chip runs it\n"
     "(8-bit weights, NIR). CELL is one connection matrix for both cells or two joined by '|':\n"
     "rows separated by '/', 0 none, 1 skip, 2 conv1x1, 3 conv3x3, 4 avgpool3x3; \"0303/0030/2002/0200\".";
@@ -53,8 +54,8 @@ int train_command(const std::vector<std::string>& arguments) {
   training.add_options()("no-augment", po::bool_switch(&no_augment), "no random crops and flips")(
       "seed", po::value(&seed)->value_name("N")->default_value(seed), "of weights and order")(
       "threads,j", po::value(&threads)->value_name("N")->default_value(threads), "never changes the result")(
-      "test-images", po::value(&settings.test_images)->value_name("N")->default_value(0), "for accuracies; 0: all")(
-      "quiet,q", po::bool_switch(&quiet), "no progress");
+      "test-images", po::value(&settings.test_images)->value_name("N")->default_value(0),
+      "for accuracies; 0: all")("quiet,q", po::bool_switch(&quiet), "no progress");
   po::options_description output("Output");
   output.add_options()("out", po::value(&out)->value_name("DIR"), "folder for checkpoint.pt and network.nir")(
       "checkpoint", po::value(&checkpoint)->value_name("FILE"), "where the checkpoint goes")(

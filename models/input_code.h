@@ -1,0 +1,12 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include "traces/network.h"
+
+namespace spikeloop::models {
+
+/// The integers of a quantised input (network.input_bits > 0), as whole numbers in float32:
+/// round(x / input_scale), ties to even, limited to two's complement of that many bits.
+at::Tensor encode_input(const traces::Network& network, const at::Tensor& images);
+
+}  // namespace spikeloop::models

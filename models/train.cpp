@@ -289,6 +289,7 @@ double accuracy(Snasnet& net, const Dataset& dataset, const ImageSet& images, st
     throw InputError(dataset.name, "accuracy", std::to_string(images.size()) + " images", "at least 1");
   }
   const at::NoGradGuard no_grad;
+  const ThreadCount one_thread(1);
   const bool was_training = net->is_training();
   net->eval();
   const auto parameter = net->parameters().front();

@@ -21,7 +21,9 @@ class SahdKernel {
   struct LogDet {
     double value = 0, sign = 0;
   };
-  /// log |det(K / calls)|, computed from the distances so that the large constant does not cost digits.
+  /// log |det(K / calls)|, computed from the distances so that the large constant does not cost digits:
+  /// det(N 11^T - D) = det(-D) (1 - N 1^T D^-1 1). Two samples with the same spikes in every call (silent
+  /// ones, say) make K singular: value -infinity, sign 0.
   LogDet log_det() const;
   std::int64_t calls() const { return calls_; }
 
@@ -38,15 +40,16 @@ struct ScoreOptions {
 };
 
 struct Score {
-  double sahd = 0;                   ///< mean over repeats of log|det|
-  std::int64_t lif_modules = 0;      ///< the cheap reference it largely counts
-  std::int64_t convolutions = 0;     ///< in the cells
-  double firing_rate = 0;            ///< mean over all LIF calls
+  double sahd = 0;                ///< mean over repeats of log|det|
+  std::int64_t lif_modules = 0;   ///< the cheap reference it largely counts
+  std::int64_t convolutions = 0;  ///< in the cells
+  double firing_rate = 0;         ///< mean over all LIF calls
 };
 
-/// Score of an untrained network: fp64 weights and activations, BatchNorm with the batch's statistics, dropout off,
-/// membranes reset before every repeat, weights and images from the seed only: same spec and seed, same score,
-/// whatever the thread count.
-Score score_network(const models::SnasnetSpec& spec, const models::Dataset& dataset, const ScoreOptions& options);
+/// Score of an untrained network: fp64 weights and activations, BatchNorm with the batch's statistics,
+/// dropout off, membranes reset before every repeat, weights and images from the seed only: same spec and
+/// seed, same score, whatever the thread count.
+Score score_network(const models::SnasnetSpec& spec, const models::Dataset& dataset,
+                    const ScoreOptions& options);
 
 }  // namespace spikeloop::nas

@@ -50,7 +50,7 @@ std::string percent(double part, double whole) {
 
 std::string bar(double part, double whole) {
   const auto length = whole > 0 ? std::lround(kBarWidth * part / whole) : 0L;
-  return std::string(static_cast<std::size_t>(std::max(0L, length)), '#');
+  return length > 0 ? "  " + std::string(static_cast<std::size_t>(length), '#') : "";
 }
 
 std::int64_t sum(const EnergyByComponent& energy) {
@@ -108,12 +108,17 @@ std::string totals(const Measurement& m, const ChipConfig& chip) {
 
   out += "\nhardware\n";
   int used = 0;
-  for (const auto& tile : m.tiles) used += tile.crossbars_used;
-  const std::int64_t powered = static_cast<std::int64_t>(m.tiles.size()) * chip.tile.pes * chip.pe.crossbars;
-  out += line("area", fixed_point(m.area_um2() * 1e-6, 3) + " mm2, " + std::to_string(m.mesh_columns) +
-                          " x " + std::to_string(m.mesh_rows) + " tiles powered of " +
-                          std::to_string(chip.mesh.columns) + " x " + std::to_string(chip.mesh.rows));
-  out += line("crossbars", grouped(used) + " of the " + grouped(powered) + " powered ones hold weights");
+  std::int64_t tiles = 0;
+  for (const auto& tile : m.tiles) {
+    used += tile.crossbars_used;
+    if (!tile.layers.empty()) ++tiles;
+  }
+  out +=
+      line("area", fixed_point(m.area_um2() * 1e-6, 3) + " mm2: " + count_of(tiles, "tile") + " in use of " +
+                       grouped(std::int64_t{chip.mesh.columns} * chip.mesh.rows) + ", routers of " +
+                       std::to_string(m.mesh_columns) + " x " + std::to_string(m.mesh_rows));
+  out += line("crossbars", grouped(used) + " hold weights of the " +
+                               grouped(tiles * chip.tile.pes * chip.pe.crossbars) + " in these tiles");
   out += line("weight memory",
               fixed_point(m.memory_bytes() / 1024, 2) + " KiB, " + grouped(m.weights) + " weights");
   return out;
@@ -154,7 +159,7 @@ std::string component_tables(const Measurement& m) {
     const auto part = static_cast<double>(block.energy.total_aj());
     if (part == 0) continue;
     out += "  " + left(block.name, kLabelWidth) + right(scaled(part * 1e-18 / samples) + "J", 10) +
-           right(percent(part, energy), 9) + "  " + bar(part, energy) + "\n";
+           right(percent(part, energy), 9) + bar(part, energy) + "\n";
   }
   const auto area = static_cast<double>(m.total_area_nm2());
   out += "\narea by component\n";
@@ -162,7 +167,7 @@ std::string component_tables(const Measurement& m) {
     const auto part = static_cast<double>(block.area_nm2);
     if (part == 0) continue;
     out += "  " + left(block.name, kLabelWidth) + right(fixed_point(part * 1e-12, 4) + " mm2", 12) +
-           right(percent(part, area), 9) + "  " + bar(part, area) + "\n";
+           right(percent(part, area), 9) + bar(part, area) + "\n";
   }
   return out;
 }
@@ -172,9 +177,8 @@ std::string component_tables(const Measurement& m) {
 std::string table(const Measurement& m, const ChipConfig& chip) {
   const std::size_t samples = m.samples.size();
   std::string out = "chip " + m.chip_name + ", network " + m.network_sha256.substr(0, 12) + ", " +
-                    std::to_string(samples) + (samples == 1 ? " sample of " : " samples of ") +
-                    std::to_string(m.timesteps) + (m.timesteps == 1 ? " timestep, " : " timesteps, ") +
-                    m.schedule + "\n\n";
+                    count_of(static_cast<std::int64_t>(samples), "sample") + " of " +
+                    count_of(m.timesteps, "timestep") + ", " + m.schedule + "\n\n";
   return out + totals(m, chip) + layers_table(m) + component_tables(m);
 }
 

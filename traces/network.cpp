@@ -279,7 +279,8 @@ std::string network_hash(const Network& network) {
   std::vector<std::size_t> order(network.nodes.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto& nodes = network.nodes;
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return nodes[a].name < nodes[b].name; });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return nodes[a].name < nodes[b].name; });
   hash.number(static_cast<std::int64_t>(order.size()));
   for (const std::size_t i : order) hash_node(hash, nodes[i], shapes[i]);
 

@@ -6,11 +6,12 @@
 #include <variant>
 #include <vector>
 
-/// The spiking network as plain data: a directed graph of NIR nodes (docs.neuroir.org), as the parts hand it over.
+/// The spiking network as plain data: a directed graph of NIR nodes (docs.neuroir.org), as the parts hand it
+/// over.
 ///
-/// Shapes exclude batch and time; tensors are row-major ("C order"). A feature map is [C, H, W], a vector [N].
-/// Several edges into a node add up (an edge may occur twice and then counts twice). A backward edge carries the
-/// value of the previous timestep (0 at timestep 0).
+/// Shapes exclude batch and time; tensors are row-major ("C order"). A feature map is [C, H, W], a vector
+/// [N]. Several edges into a node add up (an edge may occur twice and then counts twice). A backward edge
+/// carries the value of the previous timestep (0 at timestep 0).
 namespace spikeloop::traces {
 
 struct Tensor {
@@ -19,7 +20,8 @@ struct Tensor {
   std::int64_t size() const;  ///< product of shape
 };
 
-/// Integer weights that the chip stores: weight = scale * integer. Same order as the float weight it stands beside.
+/// Integer weights that the chip stores: weight = scale * integer. Same order as the float weight it stands
+/// beside.
 struct QuantisedWeight {
   int bits = 8;                    ///< 2..8, symmetric: -(2^(bits-1)-1) .. 2^(bits-1)-1
   std::vector<float> scale;        ///< one per output channel, or a single one for the tensor
@@ -83,10 +85,14 @@ struct Node {
   std::string name;
   NodeParams params;
   template <class T>
-  const T* as() const { return std::get_if<T>(&params); }
+  const T* as() const {
+    return std::get_if<T>(&params);
+  }
   template <class T>
-  T* as() { return std::get_if<T>(&params); }
-  bool spiking() const;  ///< LIF, IF or Threshold: its output is 1 bit
+  T* as() {
+    return std::get_if<T>(&params);
+  }
+  bool spiking() const;      ///< LIF, IF or Threshold: its output is 1 bit
   const char* type() const;  ///< NIR's name of the type: "Conv2d", "LIF", ...
 };
 
@@ -102,11 +108,12 @@ struct Network {
   int timesteps = 0;     ///< T it was trained with; 0 = unknown
   std::string dataset;   ///< free text, "" = unknown
   std::string genotype;  ///< canonical genotype text, "" = none
-  /// How a real input becomes integers, when the first layer is quantised too: integer = round(x / input_scale).
+  /// How a real input becomes integers, when the first layer is quantised too: integer = round(x /
+  /// input_scale).
   float input_scale = 0;  ///< 0 = input not quantised
   int input_bits = 0;     ///< two's complement bits
 
-  int find(const std::string& name) const;  ///< index, or -1
+  int find(const std::string& name) const;      ///< index, or -1
   std::vector<int> inputs_of(int node) const;   ///< source nodes in edge order, with repeats
   std::vector<int> outputs_of(int node) const;  ///< target nodes in edge order, with repeats
 };

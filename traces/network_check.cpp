@@ -47,7 +47,8 @@ void check_pair(const std::string& file, const Node& node, const char* name,
   }
 }
 
-std::int64_t window_positions(std::int64_t size, std::int64_t window, std::int64_t stride, std::int64_t padding) {
+std::int64_t window_positions(std::int64_t size, std::int64_t window, std::int64_t stride,
+                              std::int64_t padding) {
   const std::int64_t room = size + 2 * padding - window;
   return room < 0 ? 0 : room / stride + 1;
 }
@@ -164,7 +165,8 @@ void check_parameters(const std::string& file, const Node& node) {
     check_pair(file, node, "stride", p->stride, 1);
     check_pair(file, node, "padding", p->padding, 0);
     if (2 * p->padding[0] > p->kernel[0] || 2 * p->padding[1] > p->kernel[1]) {
-      fail(file, node, "padding " + pair_text(p->padding), "at most half of kernel_size " + pair_text(p->kernel));
+      fail(file, node, "padding " + pair_text(p->padding),
+           "at most half of kernel_size " + pair_text(p->kernel));
     }
   }
   if (const Tensor* weight = weight_of(node)) {
@@ -178,7 +180,8 @@ void check_parameters(const std::string& file, const Node& node) {
       }
     }
   }
-  for (const auto& [name, parameter] : elementwise_parameters(node)) check_tensor(file, node, name, *parameter);
+  for (const auto& [name, parameter] : elementwise_parameters(node))
+    check_tensor(file, node, name, *parameter);
 }
 
 void check_edges(const Network& network, const std::string& file) {
@@ -210,8 +213,10 @@ void check_cycles(const Network& network, const std::string& file) {
   }
   std::string names = network.nodes[static_cast<std::size_t>(node)].name;
   const auto start = std::find(walk.begin(), walk.end(), node);
-  for (auto at = walk.end(); at != start;) names += " -> " + network.nodes[static_cast<std::size_t>(*--at)].name;
-  throw InputError(file, "edges", "the cycle " + names + " of forward edges", "cycles closed by a backward edge");
+  for (auto at = walk.end(); at != start;)
+    names += " -> " + network.nodes[static_cast<std::size_t>(*--at)].name;
+  throw InputError(file, "edges", "the cycle " + names + " of forward edges",
+                   "cycles closed by a backward edge");
 }
 
 void check_names(const Network& network, const std::string& file) {
@@ -234,15 +239,18 @@ void check_ends(const Network& network, const std::string& file) {
     if (node.as<OutputParams>()) ++num_outputs;
   }
   if (num_inputs != 1) {
-    throw InputError(file, "nodes", num_inputs == 0 ? "no Input" : std::to_string(num_inputs) + " Inputs: " + inputs,
+    throw InputError(file, "nodes",
+                     num_inputs == 0 ? "no Input" : std::to_string(num_inputs) + " Inputs: " + inputs,
                      "one Input");
   }
   if (num_outputs == 0) throw InputError(file, "nodes", "no Output", "at least one Output");
   for (const Edge& edge : network.edges) {
     const Node& from = network.nodes[static_cast<std::size_t>(edge.from)];
     const Node& to = network.nodes[static_cast<std::size_t>(edge.to)];
-    if (to.as<InputParams>()) fail(file, to, "an edge into it from '" + from.name + "'", "edges out of it only");
-    if (from.as<OutputParams>()) fail(file, from, "an edge out of it to '" + to.name + "'", "edges into it only");
+    if (to.as<InputParams>())
+      fail(file, to, "an edge into it from '" + from.name + "'", "edges out of it only");
+    if (from.as<OutputParams>())
+      fail(file, from, "an edge out of it to '" + to.name + "'", "edges into it only");
   }
 }
 
@@ -269,11 +277,13 @@ void check_finite(const std::string& file, const Node& node, const char* name, c
     if (std::isfinite(t.data[i])) continue;
     const char* what = "inf";
     if (std::isnan(t.data[i])) what = "NaN";
-    fail(file, node, std::string(what) + " in " + name + " at element " + std::to_string(i), "finite numbers");
+    fail(file, node, std::string(what) + " in " + name + " at element " + std::to_string(i),
+         "finite numbers");
   }
 }
 
-void check_quantised(const std::string& file, const Node& node, const QuantisedWeight& q, const Tensor& weight) {
+void check_quantised(const std::string& file, const Node& node, const QuantisedWeight& q,
+                     const Tensor& weight) {
   if (q.bits < 2 || q.bits > 8) fail(file, node, std::to_string(q.bits) + " weight bits", "2 to 8");
   if (q.value.size() != weight.data.size()) {
     fail(file, node, std::to_string(q.value.size()) + " quantised weights",
@@ -290,13 +300,15 @@ void check_quantised(const std::string& file, const Node& node, const QuantisedW
   for (const std::int8_t v : q.value) {
     if (v < -most || v > most) {
       fail(file, node, "quantised weight " + std::to_string(v),
-           "-" + std::to_string(most) + " to " + std::to_string(most) + " with " + std::to_string(q.bits) + " bits");
+           "-" + std::to_string(most) + " to " + std::to_string(most) + " with " + std::to_string(q.bits) +
+               " bits");
     }
   }
 }
 
 void check_values(const std::string& file, const Node& node) {
-  for (const auto& [name, parameter] : elementwise_parameters(node)) check_finite(file, node, name, *parameter);
+  for (const auto& [name, parameter] : elementwise_parameters(node))
+    check_finite(file, node, name, *parameter);
   if (const auto* p = node.as<LifParams>()) {
     if (!std::all_of(p->tau.data.begin(), p->tau.data.end(), [](float tau) { return tau > 0; })) {
       fail(file, node, "a tau that is not positive", "time constants in seconds above 0");
@@ -364,7 +376,8 @@ std::vector<std::vector<std::int64_t>> infer_shapes(const Network& network, cons
   }
 
   for (std::size_t node = 0; node < count; ++node) {
-    if (shapes[node].empty()) fail(file, network.nodes[node], "no path from the Input to it", "a connected network");
+    if (shapes[node].empty())
+      fail(file, network.nodes[node], "no path from the Input to it", "a connected network");
     for (const Edge& edge : into[node]) {
       const auto from = static_cast<std::size_t>(edge.from);
       if (network.nodes[node].as<InputParams>() || shapes[from] == inputs[node]) continue;

@@ -21,8 +21,8 @@ inline constexpr const char* kSpikeAtThreshold = "spike_at_threshold";  ///< 1: 
 inline constexpr const char* kQuantisedBits = "quantised_bits";
 inline constexpr const char* kQuantisedScale = "quantised_scale";
 inline constexpr const char* kQuantisedValues = "quantised_values";
-inline constexpr const char* kNoBias = "no_bias";              ///< 1: the zeros in bias stand for none
+inline constexpr const char* kNoBias = "no_bias";               ///< 1: the zeros in bias stand for none
 inline constexpr const char* kNoInputShape = "no_input_shape";  ///< 1: input_shape was inferred
-inline constexpr const char* kShapeSuffix = "_shape";          ///< tau_shape, ...: before it was written in full
+inline constexpr const char* kShapeSuffix = "_shape";  ///< tau_shape, ...: before it was written in full
 
 }  // namespace spikeloop::traces::meta

@@ -23,14 +23,16 @@ const char* const kSupported =
     "one of Input, Output, Conv2d, Linear, Affine, LIF, IF, AvgPool2d, SumPool2d, Flatten, Scale, Threshold, "
     "NIRGraph";
 
-// --- parameters of one node ------------------------------------------------------------------------------------
+// --- parameters of one node
+// ------------------------------------------------------------------------------------
 
 Tensor read_tensor(hid_t group, const char* name, const h5::Where& where) {
   Tensor t;
   t.data = h5::read_floats(group, name, where, t.shape);
   for (std::size_t i = 0; i < t.data.size(); ++i) {
     if (std::isfinite(t.data[i])) continue;
-    h5::fail(where.in(name), std::string(std::isnan(t.data[i]) ? "NaN" : "inf") + " at element " + std::to_string(i),
+    h5::fail(where.in(name),
+             std::string(std::isnan(t.data[i]) ? "NaN" : "inf") + " at element " + std::to_string(i),
              "finite numbers (in float32)");
   }
   return t;
@@ -39,7 +41,8 @@ Tensor read_tensor(hid_t group, const char* name, const h5::Where& where) {
 std::vector<std::int64_t> read_shape(hid_t group, const h5::Where& where) {
   std::vector<std::int64_t> dimensions;
   std::vector<std::int64_t> shape = h5::read_integers(group, "shape", where, dimensions);
-  if (dimensions.size() > 1) h5::fail(where.in("shape"), "shape " + shape_text(dimensions), "a list of sizes");
+  if (dimensions.size() > 1)
+    h5::fail(where.in("shape"), "shape " + shape_text(dimensions), "a list of sizes");
   return shape;
 }
 
@@ -60,8 +63,9 @@ Pair resolve_padding(const std::string& word, const Conv2dParams& p, const h5::W
   for (std::size_t i = 0; i < 2; ++i) {
     const std::int64_t total = p.dilation[i] * (p.weight.shape[2 + i] - 1);
     if (p.stride[i] != 1 || total % 2 != 0) {
-      h5::fail(where, "\"same\" with stride " + std::to_string(p.stride[i]) + " and kernel " +
-                          std::to_string(p.weight.shape[2 + i]),
+      h5::fail(where,
+               "\"same\" with stride " + std::to_string(p.stride[i]) + " and kernel " +
+                   std::to_string(p.weight.shape[2 + i]),
                "stride 1 and a kernel that pads both sides alike, or padding as numbers");
     }
     padding[i] = total / 2;
@@ -115,14 +119,15 @@ NodeParams read_params(hid_t group, const std::string& type, const h5::Where& wh
   if (type == "Linear" || type == "Affine") return read_linear(group, type == "Affine", where);
   if (type == "AvgPool2d" || type == "SumPool2d") return read_pool(group, type == "AvgPool2d", where);
   if (type == "Flatten") {
-    return FlattenParams{h5::read_integer(group, "start_dim", where), h5::read_integer(group, "end_dim", where)};
+    return FlattenParams{h5::read_integer(group, "start_dim", where),
+                         h5::read_integer(group, "end_dim", where)};
   }
   if (type == "Scale") return ScaleParams{read_tensor(group, "scale", where)};
   if (type == "Threshold") return ThresholdParams{read_tensor(group, "threshold", where)};
   if (type == "LIF") {
-    return LifParams{read_tensor(group, "tau", where), read_tensor(group, "r", where),
+    return LifParams{read_tensor(group, "tau", where),    read_tensor(group, "r", where),
                      read_tensor(group, "v_leak", where), read_tensor(group, "v_threshold", where),
-                     read_v_reset(group, where), false};
+                     read_v_reset(group, where),          false};
   }
   if (type == "IF") {
     return IfParams{read_tensor(group, "r", where), read_tensor(group, "v_threshold", where),
@@ -131,7 +136,8 @@ NodeParams read_params(hid_t group, const std::string& type, const h5::Where& wh
   h5::fail(where, "type " + type, kSupported);
 }
 
-// --- our metadata ----------------------------------------------------------------------------------------------
+// --- our metadata
+// ----------------------------------------------------------------------------------------------
 
 /// The float weights must still be the integers times scale: another program may have changed one of the two.
 void check_dequantised(const QuantisedWeight& q, const Tensor& weight, const h5::Where& where) {
@@ -141,8 +147,9 @@ void check_dequantised(const QuantisedWeight& q, const Tensor& weight, const h5:
     const float scale = q.scale[std::min(i / per_scale, q.scale.size() - 1)];
     const float expected = scale * static_cast<float>(q.value[i]);
     if (std::fabs(weight.data[i] - expected) > 0.01F * scale) {
-      h5::fail(where, "weight " + std::to_string(weight.data[i]) + " at element " + std::to_string(i) +
-                          " beside the quantised value " + std::to_string(expected),
+      h5::fail(where,
+               "weight " + std::to_string(weight.data[i]) + " at element " + std::to_string(i) +
+                   " beside the quantised value " + std::to_string(expected),
                "weights as quantised (remove the metadata, or quantise again)");
     }
   }
@@ -164,30 +171,48 @@ std::optional<QuantisedWeight> read_quantised(hid_t metadata, const Tensor& weig
   return q;
 }
 
-/// Undoes the writing of one value, or one per channel, for every neuron. Values changed since stay in full.
-void compact(Tensor& t, const std::vector<std::int64_t>& shape) {
+/// The form that an elementwise parameter had before it was written in full.
+struct WrittenInFull {
+  std::string node, parameter;
+  std::vector<std::int64_t> shape;
+};
+
+/// Undoes the writing of one value, or one per channel, for every neuron of `out`. Values changed since stay
+/// in full.
+void compact(Tensor& t, const std::vector<std::int64_t>& shape, const Shape& out) {
   const auto full = static_cast<std::int64_t>(t.data.size());
   std::int64_t count = 1;
   for (const std::int64_t n : shape) {
     if (n < 1 || n > full / count) return;
     count *= n;
   }
-  if (full % count != 0) return;
+  if (count != 1 && count != full && (out.size() != 3 || count != out[0])) return;
   Tensor small{shape, {}};
   for (std::int64_t i = 0; i < count; ++i) {
     small.data.push_back(t.data[static_cast<std::size_t>(i * (full / count))]);
   }
   for (std::int64_t i = 0; i < full; ++i) {
     const float value = small.data[static_cast<std::size_t>(i / (full / count))];
-    if (std::signbit(value) != std::signbit(t.data[static_cast<std::size_t>(i)]) ||
-        value != t.data[static_cast<std::size_t>(i)]) {
-      return;
-    }
+    const float here = t.data[static_cast<std::size_t>(i)];
+    if (value != here || std::signbit(value) != std::signbit(here)) return;
   }
   t = std::move(small);
 }
 
-void read_node_metadata(hid_t group, Node& node, const h5::Where& where) {
+void compact_all(Network& network, const std::vector<WrittenInFull>& list, const std::string& file) {
+  const std::vector<Shape> shapes = infer_shapes(network, file);
+  for (const WrittenInFull& item : list) {
+    const int node = network.find(item.node);
+    if (node < 0) continue;
+    for (const auto& [name, parameter] :
+         elementwise_parameters(network.nodes[static_cast<std::size_t>(node)])) {
+      if (name == item.parameter) compact(*parameter, item.shape, shapes[static_cast<std::size_t>(node)]);
+    }
+  }
+}
+
+void read_node_metadata(hid_t group, Node& node, std::vector<WrittenInFull>& in_full,
+                        const h5::Where& where) {
   if (!h5::is_group(group, "metadata")) return;
   const h5::Handle metadata = h5::open_group(group, "metadata", where);
   const h5::Where at = where.in("metadata");
@@ -196,10 +221,11 @@ void read_node_metadata(hid_t group, Node& node, const h5::Where& where) {
   };
   if (auto* p = node.as<LifParams>()) p->spike_at_threshold = flag(meta::kSpikeAtThreshold);
   if (auto* p = node.as<IfParams>()) p->spike_at_threshold = flag(meta::kSpikeAtThreshold);
-  for (const auto& [name, parameter] : elementwise_parameters(node)) {
-    const std::string key = std::string(name) + meta::kShapeSuffix;
+  for (const auto& entry : elementwise_parameters(node)) {
+    const std::string key = std::string(entry.first) + meta::kShapeSuffix;
     std::vector<std::int64_t> dimensions;
-    if (h5::has(metadata.get(), key)) compact(*parameter, h5::read_integers(metadata.get(), key, at, dimensions));
+    if (!h5::has(metadata.get(), key)) continue;
+    in_full.push_back({node.name, entry.first, h5::read_integers(metadata.get(), key, at, dimensions)});
   }
   if (auto* p = node.as<Conv2dParams>()) {
     p->quantised = read_quantised(metadata.get(), p->weight, at);
@@ -211,7 +237,8 @@ void read_node_metadata(hid_t group, Node& node, const h5::Where& where) {
   if (auto* p = node.as<LinearParams>()) p->quantised = read_quantised(metadata.get(), p->weight, at);
 }
 
-// --- the graph -------------------------------------------------------------------------------------------------
+// --- the graph
+// -------------------------------------------------------------------------------------------------
 
 struct FlatEdge {
   std::string from, to;
@@ -222,6 +249,7 @@ struct FlatGraph {
   std::map<std::string, Node> nodes;
   std::vector<FlatEdge> edges;
   std::set<std::string> ports;  ///< nested Inputs and Outputs
+  std::vector<WrittenInFull> in_full;
 };
 
 /// The names of the single Input and Output of a nested graph, which stand for it in edges.
@@ -252,7 +280,8 @@ class GraphReader {
  private:
   Ports read_graph(hid_t graph, const std::string& prefix, int depth) {
     const h5::Where where{file_, depth == 0 ? "/node" : node_place(prefix.substr(0, prefix.size() - 1))};
-    if (depth > kMaxNesting) h5::fail(where, "graphs nested deeper", std::to_string(kMaxNesting) + " levels at most");
+    if (depth > kMaxNesting)
+      h5::fail(where, "graphs nested deeper", std::to_string(kMaxNesting) + " levels at most");
     const h5::Handle nodes = h5::open_group(graph, "nodes", where);
     Ports own;
     std::map<std::string, Ports> nested;  // by full name
@@ -266,7 +295,7 @@ class GraphReader {
         continue;
       }
       Node node{name, read_params(group.get(), type, at)};
-      if (ours_) read_node_metadata(group.get(), node, at);
+      if (ours_) read_node_metadata(group.get(), node, flat_.in_full, at);
       if (type == "Input") own.inputs.push_back(name);
       if (type == "Output") own.outputs.push_back(name);
       if (depth > 0 && (type == "Input" || type == "Output")) flat_.ports.insert(name);
@@ -276,7 +305,8 @@ class GraphReader {
     }
     const h5::Where edges_at = where.in("edges");
     for (const auto& [from, to] : read_edges(graph, where)) {
-      flat_.edges.push_back({resolve(prefix + from, nested, false, edges_at), resolve(prefix + to, nested, true, edges_at)});
+      flat_.edges.push_back(
+          {resolve(prefix + from, nested, false, edges_at), resolve(prefix + to, nested, true, edges_at)});
     }
     return own;
   }
@@ -291,8 +321,9 @@ class GraphReader {
     }
     const std::vector<std::string>& ports = target ? graph->second.inputs : graph->second.outputs;
     if (ports.size() != 1) {
-      h5::fail(where, "an edge with the graph '" + name + "' of " + std::to_string(ports.size()) +
-                          (target ? " Inputs" : " Outputs"),
+      h5::fail(where,
+               "an edge with the graph '" + name + "' of " + std::to_string(ports.size()) +
+                   (target ? " Inputs" : " Outputs"),
                "one, or the edge to name which");
     }
     return ports[0];
@@ -311,7 +342,8 @@ void remove_ports(FlatGraph& graph, const std::string& file) {
       if (edge.from == port) targets.push_back(edge.to);
     }
     if (std::find(targets.begin(), targets.end(), port) != targets.end()) {
-      throw InputError(file, node_place(port), "a cycle of Inputs and Outputs only", "a node with parameters in it");
+      throw InputError(file, node_place(port), "a cycle of Inputs and Outputs only",
+                       "a node with parameters in it");
     }
     std::vector<FlatEdge> edges;
     for (const FlatEdge& edge : graph.edges) {
@@ -363,7 +395,8 @@ std::vector<std::string> node_order(hid_t metadata, const FlatGraph& graph, cons
   std::vector<std::int64_t> shape;
   std::vector<std::string> stored = h5::read_strings(metadata, meta::kNodeOrder, where, shape);
   // Nodes added or removed by another program: the stored order no longer says everything.
-  const bool same = stored.size() == order.size() && std::is_permutation(stored.begin(), stored.end(), order.begin());
+  const bool same =
+      stored.size() == order.size() && std::is_permutation(stored.begin(), stored.end(), order.begin());
   return same ? stored : order;
 }
 
@@ -390,7 +423,8 @@ void apply_backward_edges(Network& network, hid_t metadata, const h5::Where& whe
   const h5::Where at = where.in(meta::kBackwardEdges);
   std::vector<std::int64_t> shape;
   const std::vector<std::string> names = h5::read_strings(metadata, meta::kBackwardEdges, where, shape);
-  if (!names.empty() && (shape.size() != 2 || shape[1] != 2)) h5::fail(at, "shape " + shape_text(shape), "[B, 2]");
+  if (!names.empty() && (shape.size() != 2 || shape[1] != 2))
+    h5::fail(at, "shape " + shape_text(shape), "[B, 2]");
   for (std::size_t i = 0; i + 1 < names.size(); i += 2) {
     bool found = false;
     for (Edge& edge : network.edges) {
@@ -408,7 +442,8 @@ void apply_backward_edges(Network& network, hid_t metadata, const h5::Where& whe
 int small_integer(hid_t metadata, const char* name, std::int64_t most, const h5::Where& where) {
   if (!h5::has(metadata, name)) return 0;
   const std::int64_t value = h5::read_integer(metadata, name, where);
-  if (value < 0 || value > most) h5::fail(where.in(name), std::to_string(value), "0 to " + std::to_string(most));
+  if (value < 0 || value > most)
+    h5::fail(where.in(name), std::to_string(value), "0 to " + std::to_string(most));
   return static_cast<int>(value);
 }
 
@@ -419,7 +454,8 @@ void read_graph_metadata(Network& network, hid_t metadata, const h5::Where& wher
     network.input_scale = static_cast<float>(h5::read_real(metadata, meta::kInputScale, where));
   }
   if (h5::has(metadata, meta::kDataset)) network.dataset = h5::read_string(metadata, meta::kDataset, where);
-  if (h5::has(metadata, meta::kGenotype)) network.genotype = h5::read_string(metadata, meta::kGenotype, where);
+  if (h5::has(metadata, meta::kGenotype))
+    network.genotype = h5::read_string(metadata, meta::kGenotype, where);
 }
 
 }  // namespace
@@ -460,6 +496,7 @@ Network read_nir(const std::string& path) {
     mark_backward_edges(network);
   }
   validate(network, path);
+  compact_all(network, graph.in_full, path);
   return network;
 }
 

@@ -14,7 +14,8 @@ namespace {
 /// The version of the reference library whose layout this is.
 constexpr const char* kNirVersion = "1.0.7";
 
-/// A node's metadata group, made when there is something to put in it: the reference library leaves empty ones out.
+/// A node's metadata group, made when there is something to put in it: the reference library leaves empty
+/// ones out.
 class Metadata {
  public:
   Metadata(hid_t node, h5::Where where) : node_(node), where_(std::move(where)) {}
@@ -30,7 +31,8 @@ class Metadata {
   h5::Handle group_;
 };
 
-void write_pair(hid_t group, const char* name, const std::array<std::int64_t, 2>& pair, const h5::Where& where) {
+void write_pair(hid_t group, const char* name, const std::array<std::int64_t, 2>& pair,
+                const h5::Where& where) {
   h5::write_integers(group, name, {pair[0], pair[1]}, {2}, where);
 }
 
@@ -46,7 +48,8 @@ void write_quantised(Metadata& metadata, const QuantisedWeight& q, const Shape& 
   h5::write_int8(group, meta::kQuantisedValues, q.value, weight, where);
 }
 
-void write_conv2d(hid_t group, const Conv2dParams& p, const Shape& in, Metadata& metadata, const h5::Where& where) {
+void write_conv2d(hid_t group, const Conv2dParams& p, const Shape& in, Metadata& metadata,
+                  const h5::Where& where) {
   h5::write_floats(group, "weight", p.weight.data, p.weight.shape, where);
   // NIR has no convolution without bias.
   if (p.bias.data.empty()) {
@@ -121,7 +124,8 @@ std::vector<std::string> edge_names(const Network& network, bool backward_only) 
   return names;
 }
 
-void write_pairs(hid_t group, const char* name, const std::vector<std::string>& names, const h5::Where& where) {
+void write_pairs(hid_t group, const char* name, const std::vector<std::string>& names,
+                 const h5::Where& where) {
   h5::write_strings(group, name, names, {static_cast<std::int64_t>(names.size() / 2), 2}, where);
 }
 
@@ -168,12 +172,15 @@ void write_nir(const std::string& path, const Network& network) {
   const h5::Silence silence;
   validate(network, path);
   for (const Node& node : network.nodes) {
-    const bool legal = node.name.find('/') == std::string::npos && node.name.find('\0') == std::string::npos &&
-                       node.name != "." && node.name != "..";
-    if (!legal) h5::fail({path, node_place(node.name)}, "this name", "a name without '/', other than '.' and '..'");
+    const bool legal = node.name.find('/') == std::string::npos &&
+                       node.name.find('\0') == std::string::npos && node.name != "." && node.name != "..";
+    if (!legal)
+      h5::fail({path, node_place(node.name)}, "this name", "a name without '/', other than '.' and '..'");
   }
   const std::vector<Shape> shapes = infer_shapes(network, path);
-  write_atomically(path, [&](const std::string& temporary) { write_to(temporary, network, shapes, {path, ""}); });
+  write_atomically(path, [&](const std::string& temporary) {
+    write_to(temporary, network, shapes, {path, ""});
+  });
 }
 
 }  // namespace spikeloop::traces

@@ -30,8 +30,8 @@ std::uint64_t unused_mask(std::int64_t bits) {
 }
 
 bool map_fits(std::int64_t height, std::int64_t width, std::int64_t channels) {
-  return height >= 1 && width >= 1 && channels >= 1 && height <= kMaxNeurons && width <= kMaxNeurons / height &&
-         channels <= kMaxNeurons / (height * width);
+  return height >= 1 && width >= 1 && channels >= 1 && height <= kMaxNeurons &&
+         width <= kMaxNeurons / height && channels <= kMaxNeurons / (height * width);
 }
 
 /// h5py reads "a/b" as two groups, and "." is the group itself.
@@ -40,10 +40,10 @@ bool legal_name(const std::string& name) {
          name != "." && name != "..";
 }
 
-
 int count_bits(std::uint64_t word) { return __builtin_popcountll(word); }
 
-// --- writing ---------------------------------------------------------------------------------------------------
+// --- writing
+// ---------------------------------------------------------------------------------------------------
 
 void check_node(const std::string& path, const SpikeTrace& trace, const std::string& name,
                 const SpikeTrace::NodeSpikes& node) {
@@ -51,7 +51,8 @@ void check_node(const std::string& path, const SpikeTrace& trace, const std::str
   if (!legal_name(name)) h5::fail(where, "this name", "a name without '/', other than '.' and '..'");
   const NodeSpikesInfo& info = node.info;
   if (!map_fits(info.height, info.width, info.channels)) {
-    h5::fail(where, "shape " + shape_text({info.height, info.width, info.channels}), "[H, W, C], each at least 1");
+    h5::fail(where, "shape " + shape_text({info.height, info.width, info.channels}),
+             "[H, W, C], each at least 1");
   }
   if (node.spikes.size() != trace.samples.size()) {
     h5::fail(where, "spikes of " + std::to_string(node.spikes.size()) + " samples",
@@ -63,8 +64,9 @@ void check_node(const std::string& path, const SpikeTrace& trace, const std::str
     }
     for (const PackedBits& bits : sample) {
       if (bits.size() != words_of(info) || (bits.back() & unused_mask(info.bits())) != 0) {
-        h5::fail(where, std::to_string(bits.size()) + " words of bits or bits beyond the map",
-                 std::to_string(words_of(info)) + " words with " + std::to_string(info.bits()) + " bits used");
+        h5::fail(
+            where, std::to_string(bits.size()) + " words of bits or bits beyond the map",
+            std::to_string(words_of(info)) + " words with " + std::to_string(info.bits()) + " bits used");
       }
     }
   }
@@ -81,8 +83,8 @@ void check_input(const std::string& path, const SpikeTrace& trace) {
     h5::fail(where, "shape " + shape_text({input.height, input.width, input.channels}),
              "[H, W, C], each at least 1");
   }
-  const auto values = static_cast<std::int64_t>(trace.samples.size()) * input.frames * input.height * input.width *
-                      input.channels;
+  const auto values = static_cast<std::int64_t>(trace.samples.size()) * input.frames * input.height *
+                      input.width * input.channels;
   if (static_cast<std::int64_t>(input.data.size()) != values) {
     h5::fail(where, std::to_string(input.data.size()) + " values", std::to_string(values));
   }
@@ -102,14 +104,14 @@ void check_trace(const std::string& path, const SpikeTrace& trace) {
   if (trace.input.frames != 0) check_input(path, trace);
 }
 
-void write_node(hid_t nodes, const std::string& name, const SpikeTrace::NodeSpikes& node, std::int64_t timesteps,
-                const h5::Where& where) {
+void write_node(hid_t nodes, const std::string& name, const SpikeTrace::NodeSpikes& node,
+                std::int64_t timesteps, const h5::Where& where) {
   const h5::Handle group = h5::create_group(nodes, name, where);
   const h5::Where at = where.in(name);
   const auto samples = static_cast<std::int64_t>(node.spikes.size());
   const std::int64_t row = bytes_of(node.info);
-  const h5::Handle dataset =
-      h5::create_dataset(group.get(), "spikes", H5T_STD_U8LE, {samples, timesteps, row}, {1, timesteps, row}, at);
+  const h5::Handle dataset = h5::create_dataset(group.get(), "spikes", H5T_STD_U8LE,
+                                                {samples, timesteps, row}, {1, timesteps, row}, at);
 
   std::int64_t fired = 0;
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(timesteps * row));
@@ -123,10 +125,10 @@ void write_node(hid_t nodes, const std::string& name, const SpikeTrace::NodeSpik
     }
     h5::write_slab(dataset.get(), H5T_NATIVE_UINT8, {n, 0, 0}, {1, timesteps, row}, bytes.data(), at);
   }
-  h5::write_integer_attribute(dataset.get(), "shape", {node.info.height, node.info.width, node.info.channels}, false,
-                              at);
-  const auto chances = static_cast<double>(samples) * static_cast<double>(timesteps) *
-                       static_cast<double>(node.info.bits());
+  h5::write_integer_attribute(dataset.get(), "shape", {node.info.height, node.info.width, node.info.channels},
+                              false, at);
+  const auto chances =
+      static_cast<double>(samples) * static_cast<double>(timesteps) * static_cast<double>(node.info.bits());
   h5::write_real_attribute(dataset.get(), "rate", static_cast<double>(fired) / chances, at);
 }
 
@@ -176,7 +178,8 @@ void write_to(const std::string& temporary, const SpikeTrace& trace, const h5::W
   h5::close_file(file, where);
 }
 
-// --- reading ---------------------------------------------------------------------------------------------------
+// --- reading
+// ---------------------------------------------------------------------------------------------------
 
 /// The formats' fixed-width integers: 8 bits, with or without sign.
 void check_bytes(hid_t dataset, bool with_sign, const h5::Where& where) {
@@ -199,7 +202,8 @@ std::int64_t integer_attribute(hid_t object, const std::string& name, std::int64
 
 TraceHeader read_header(hid_t file, const h5::Where& where) {
   if (H5Aexists(file, "format") <= 0) {
-    h5::fail(where, "an HDF5 file without attribute 'format'", std::string("a trace with format \"") + kFormat + "\"");
+    h5::fail(where, "an HDF5 file without attribute 'format'",
+             std::string("a trace with format \"") + kFormat + "\"");
   }
   const std::string format = h5::read_string_attribute(file, "format", where);
   if (format != kFormat) h5::fail(where, "format \"" + format + "\"", std::string("\"") + kFormat + "\"");
@@ -239,13 +243,14 @@ std::vector<SampleInfo> read_samples(hid_t file, const h5::Where& where) {
   }
   std::vector<SampleInfo> samples;
   for (std::size_t i = 0; i < index.size(); ++i) {
-    samples.push_back({index[i], static_cast<std::int32_t>(label[i]), static_cast<std::int32_t>(prediction[i])});
+    samples.push_back(
+        {index[i], static_cast<std::int32_t>(label[i]), static_cast<std::int32_t>(prediction[i])});
   }
   return samples;
 }
 
-NodeSpikesInfo read_node_info(hid_t nodes, const std::string& name, std::int64_t samples, std::int64_t timesteps,
-                              const h5::Where& where) {
+NodeSpikesInfo read_node_info(hid_t nodes, const std::string& name, std::int64_t samples,
+                              std::int64_t timesteps, const h5::Where& where) {
   const h5::Where at{where.file, "/nodes/" + name};
   const h5::Handle group = h5::open_group(nodes, name, where);
   const h5::Handle dataset = h5::open_dataset(group.get(), "spikes", at);
@@ -274,7 +279,8 @@ NodeSpikesInfo read_node_info(hid_t nodes, const std::string& name, std::int64_t
 }
 
 /// All but the data, checked.
-SpikeTrace::Input read_input_info(hid_t file, std::int64_t samples, std::int64_t timesteps, const h5::Where& where) {
+SpikeTrace::Input read_input_info(hid_t file, std::int64_t samples, std::int64_t timesteps,
+                                  const h5::Where& where) {
   SpikeTrace::Input input;
   if (!h5::has(file, "input")) return input;
   const h5::Where at{where.file, "/input"};
@@ -286,8 +292,9 @@ SpikeTrace::Input read_input_info(hid_t file, std::int64_t samples, std::int64_t
   const bool fits = shape.size() == 5 && shape[0] == samples && (shape[1] == 1 || shape[1] == timesteps) &&
                     map_fits(shape[2], shape[3], shape[4]);
   if (!fits) {
-    h5::fail(data, "shape " + shape_text(shape),
-             "[" + std::to_string(samples) + " samples, 1 or " + std::to_string(timesteps) + " frames, H, W, C]");
+    h5::fail(
+        data, "shape " + shape_text(shape),
+        "[" + std::to_string(samples) + " samples, 1 or " + std::to_string(timesteps) + " frames, H, W, C]");
   }
   input.frames = shape[1];
   input.height = shape[2];
@@ -303,7 +310,8 @@ SpikeTrace::Input read_input_info(hid_t file, std::int64_t samples, std::int64_t
 
 }  // namespace
 
-PackedBits pack_chw(const std::uint8_t* bits, std::int64_t channels, std::int64_t height, std::int64_t width) {
+PackedBits pack_chw(const std::uint8_t* bits, std::int64_t channels, std::int64_t height,
+                    std::int64_t width) {
   const std::int64_t positions = height * width;
   PackedBits packed(static_cast<std::size_t>((positions * channels + 63) / 64), 0);
   for (std::int64_t c = 0; c < channels; ++c) {
@@ -376,9 +384,11 @@ std::vector<PackedBits> TraceReader::spikes(const std::string& node, std::int64_
   const std::int64_t timesteps = file_->header.timesteps;
   const std::int64_t row = bytes_of(info);
   const h5::Where at{file_->path, "/nodes/" + node};
-  const h5::Handle dataset = h5::open_dataset(file_->handle.get(), "nodes/" + node + "/spikes", {file_->path, ""});
+  const h5::Handle dataset =
+      h5::open_dataset(file_->handle.get(), "nodes/" + node + "/spikes", {file_->path, ""});
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(timesteps * row));
-  h5::read_slab(dataset.get(), H5T_NATIVE_UINT8, {position, 0, 0}, {1, timesteps, row}, bytes.data(), at.in("spikes"));
+  h5::read_slab(dataset.get(), H5T_NATIVE_UINT8, {position, 0, 0}, {1, timesteps, row}, bytes.data(),
+                at.in("spikes"));
 
   std::vector<PackedBits> spikes(static_cast<std::size_t>(timesteps), PackedBits(words_of(info), 0));
   std::size_t at_byte = 0;
@@ -387,8 +397,9 @@ std::vector<PackedBits> TraceReader::spikes(const std::string& node, std::int64_
       bits[b / 8] |= static_cast<std::uint64_t>(bytes[at_byte++]) << (8 * (b % 8));
     }
     if ((bits.back() & unused_mask(info.bits())) != 0) {
-      h5::fail(at.in("spikes"), "bits beyond the " + std::to_string(info.bits()) + " of the map in sample " +
-                                    std::to_string(position),
+      h5::fail(at.in("spikes"),
+               "bits beyond the " + std::to_string(info.bits()) + " of the map in sample " +
+                   std::to_string(position),
                "zeros there");
     }
   }

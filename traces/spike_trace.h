@@ -7,16 +7,19 @@
 
 /// The spike trace file (HDF5): which neuron fired in which timestep, for some samples of a dataset.
 ///
-///   /                        attributes: format "spikeloop.trace", version 1, network_sha256, dataset, timesteps,
+///   /                        attributes: format "spikeloop.trace", version 1, network_sha256, dataset,
+///   timesteps,
 ///                            producer, created (ISO 8601, or "" for byte-identical files)
 ///   /samples/index  int64 [N], /samples/label int32 [N], /samples/prediction int32 [N]
 ///   /nodes/<name>/spikes  uint8 [N, T, ceil(H*W*C/8)]  bits packed LSB first, order H, W, C
 ///                         attributes: shape [H, W, C] (a vector of n: [1, 1, n]), rate (mean firing rate)
-///   /input/data     int8 [N, F, H, W, C], the integers of the encoded input; F = 1 (the same at every timestep)
+///   /input/data     int8 [N, F, H, W, C], the integers of the encoded input; F = 1 (the same at every
+///   timestep)
 ///                   or T. attributes: scale, bits. Present when the first layer runs on the chip.
 namespace spikeloop::traces {
 
-/// Bits of one node in one timestep of one sample: bit i of the map is word[i / 64] >> (i % 64) & 1, in H, W, C order.
+/// Bits of one node in one timestep of one sample: bit i of the map is word[i / 64] >> (i % 64) & 1, in H, W,
+/// C order.
 using PackedBits = std::vector<std::uint64_t>;
 
 struct TraceHeader {
@@ -52,14 +55,14 @@ struct SpikeTrace {
     float scale = 1;
     int bits = 8;
     std::vector<std::int8_t> data;  ///< [N, F, H, W, C]
-  } input;  ///< frames == 0: absent
+  } input;                          ///< frames == 0: absent
 };
 
 /// Packs 0/1 bytes in [C, H, W] order (as LibTorch holds them) into H, W, C bits.
 PackedBits pack_chw(const std::uint8_t* bits, std::int64_t channels, std::int64_t height, std::int64_t width);
 
-/// Writes through a temporary name; computes each node's rate. Chunked one sample at a time, shuffle + deflate;
-/// same content, same bytes. Throws InputError when the folder cannot be written.
+/// Writes through a temporary name; computes each node's rate. Chunked one sample at a time, shuffle +
+/// deflate; same content, same bytes. Throws InputError when the folder cannot be written.
 void write_trace(const std::string& path, const SpikeTrace& trace);
 
 /// Reads parts of a trace file: nothing is loaded before it is asked for.

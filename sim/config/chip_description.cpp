@@ -14,10 +14,6 @@ namespace {
 
 std::string kib(std::int64_t bits) { return fixed_point(static_cast<double>(bits) / 8192.0, 1) + " KiB"; }
 
-std::string count_of(std::int64_t n, const std::string& thing) {
-  return grouped(n) + " " + thing + (n == 1 ? "" : "s");
-}
-
 constexpr std::size_t kLabelWidth = 20;
 
 /// A label, and a text that goes on below itself.

@@ -15,6 +15,10 @@ std::string grouped(std::int64_t n) {
   return sign + text;
 }
 
+std::string count_of(std::int64_t n, const std::string& thing) {
+  return grouped(n) + " " + thing + (n == 1 ? "" : "s");
+}
+
 std::string fixed_point(double value, int digits) {
   std::array<char, 400> text{};
   std::snprintf(text.data(), text.size(), "%.*f", digits, value);
@@ -24,7 +28,7 @@ std::string fixed_point(double value, int digits) {
 std::string scaled(double value) {
   constexpr std::array<const char*, 10> kPrefixes{"a", "f", "p", "n", "u", "m", "", "k", "M", "G"};
   constexpr std::array<const char*, 2> kLarge{"T", "P"};
-  if (value == 0) return "0 ";
+  if (value == 0 || !std::isfinite(value)) return "0 ";
   constexpr int kNone = 6;
   int step = static_cast<int>(std::floor(std::log10(std::abs(value)) / 3));
   step = std::clamp(step, -kNone, 5);

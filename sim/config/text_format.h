@@ -9,6 +9,9 @@ namespace spikeloop::sim {
 /// 1234567 -> "1,234,567".
 std::string grouped(std::int64_t n);
 
+/// "1 tile", "64 tiles".
+std::string count_of(std::int64_t n, const std::string& thing);
+
 /// With this many digits behind the point.
 std::string fixed_point(double value, int digits);
 

@@ -26,42 +26,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Stands in for `spikeloop evaluate`: makes up results from the genotype's operations alone, crashes on
-/// some, and takes its time unevenly, so that jobs end out of order.
-const char* const kFakeEvaluator = R"(#!/bin/sh
-cd "$2" || exit 1
-value() { sed -n "s/^ *\"$1\": \"\(.*\)\",*$/\1/p" job.json; }
-sha=$(value sha256) stage=$(value stage) genotype=$(value genotype)
-count() { printf %s "$genotype" | tr -dc "$1" | wc -c; }
-convolutions=$(count 23) threes=$(count 3) ones=$(count 1) fours=$(count 4)
-echo "$stage $genotype" >> evaluated
-sleep "0.0$((9 - (convolutions + fours) % 10))"["$stage" = score] &&
-                                   ["$fours" - ge 4]&& kill - SEGV $$ energy =
-                                       $((threes * 2 + ones))["$stage" = provisional] || energy =
-                                           $((energy + fours * 8)) energy = $ {
-  energy
-}
-00000000000000 {
-  printf '{"format": "spikeloop.result", "version": 1, "job_sha256": "%s", ' "$sha"
-  case $stage in
-    score) printf '"score": %d.5, "lif_modules": %d, "convolutions": %d, "firing_rate": 0.125}' \
-             $((convolutions * 3 - fours)) $((convolutions + 3)) "$convolutions" ;
-  ;
-    *) for file in network.nir trace.h5 measurement.json checkpoint.pt;
-    do echo "$genotype" > $file;
-    done
-        printf '"accuracy": 0.%d%d, "costs": {"memory_bytes": 10, "area_um2": 20, "latency_ns": %d, "energy_pj": %d}}' $(
-            (convolutions % 10)) "$((threes % 10))" $((threes * 100000000)) "$energy";
-    ;
-    esac
-} > result.part
-mv result.part result.json
-)";
-
 /// A folder with programs in which the evaluator is the fake one.
 void install_fake_programs(const std::string& folder) {
   fs::create_directories(folder);
-  std::ofstream(folder + "/spikeloop") << kFakeEvaluator;
+  fs::copy_file(std::string(SPIKELOOP_SOURCE_DIR) + "/tests/nas/fake_evaluator.sh", folder + "/spikeloop");
   std::ofstream(folder + "/spikeloop-sim") << "#!/bin/sh\nexit 1\n";
   for (const char* name : {"/spikeloop", "/spikeloop-sim"})
     fs::permissions(folder + name, fs::perms::owner_all);

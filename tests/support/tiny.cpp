@@ -119,7 +119,7 @@ NetworkBuilder& NetworkBuilder::conv(const std::string& name, const std::string&
   traces::Conv2dParams p;
   const auto in = channels_of(from);
   p.weight.shape = {out, in, kernel, kernel};
-  p.weight.data.assign(static_cast<std::size_t>(out * in * kernel * kernel), 0.5F);
+  p.weight.data.assign(static_cast<std::size_t>(out * in * kernel * kernel), 1.0F);
   p.stride = {stride, stride};
   if (padding < 0) padding = kernel / 2;
   p.padding = {padding, padding};
@@ -136,7 +136,7 @@ NetworkBuilder& NetworkBuilder::conv(const std::string& name, const std::string&
 NetworkBuilder& NetworkBuilder::linear(const std::string& name, const std::string& from, int in, int out) {
   traces::LinearParams p;
   p.weight.shape = {out, in};
-  p.weight.data.assign(static_cast<std::size_t>(out * in), 0.5F);
+  p.weight.data.assign(static_cast<std::size_t>(out * in), 1.0F);
   traces::QuantisedWeight q;
   q.bits = 5;
   q.scale = {1};

@@ -1,3 +1,5 @@
+#include "traces/support/files.h"
+
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -5,7 +7,6 @@
 #include <vector>
 
 #include "helpers.h"
-#include "traces/support/files.h"
 
 namespace spikeloop {
 namespace {
@@ -67,15 +68,18 @@ TEST(Files, TargetKeepsItsOldBytesUntilTheWriterIsDone) {
 
 TEST(Files, WriterThatWritesNothingIsAnError) {
   const TemporaryFolder folder;
-  expect_input_error([&] { write_atomically(folder.file("x"), [](const std::string&) {}); }, {"x", "nothing written"});
+  expect_input_error([&] { write_atomically(folder.file("x"), [](const std::string&) {}); },
+                     {"x", "nothing written"});
   EXPECT_EQ(files_in(folder), 0U);
 }
 
 TEST(Files, ErrorsNameTheFile) {
   const TemporaryFolder folder;
-  expect_input_error([&] { read_file(folder.file("absent")); }, {folder.file("absent"), "open", "No such file"});
+  expect_input_error([&] { read_file(folder.file("absent")); },
+                     {folder.file("absent"), "open", "No such file"});
   expect_input_error([&] { read_file(folder.path().string()); }, {"found a folder"});
-  expect_input_error([&] { write_file(folder.file("no/x"), ""); }, {folder.file("no/x"), "no folder", "expected an existing"});
+  expect_input_error([&] { write_file(folder.file("no/x"), ""); },
+                     {folder.file("no/x"), "no folder", "expected an existing"});
   expect_input_error([&] { write_file(folder.path().string(), ""); }, {"found a folder"});
 }
 

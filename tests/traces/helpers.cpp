@@ -26,7 +26,8 @@ QuantisedWeight quantise(Tensor& weight, int bits, bool per_channel, RandomStrea
   q.bits = bits;
   const auto most = static_cast<std::uint64_t>((1 << (bits - 1)) - 1);
   const std::size_t scales = per_channel ? static_cast<std::size_t>(weight.shape[0]) : 1;
-  for (std::size_t c = 0; c < scales; ++c) q.scale.push_back(0.01F + static_cast<float>(random.unit()) * 0.1F);
+  for (std::size_t c = 0; c < scales; ++c)
+    q.scale.push_back(0.01F + static_cast<float>(random.unit()) * 0.1F);
   for (std::size_t i = 0; i < weight.data.size(); ++i) {
     const auto v = static_cast<int>(random.below(2 * most + 1)) - static_cast<int>(most);
     q.value.push_back(static_cast<std::int8_t>(v));
@@ -78,9 +79,9 @@ struct SameParams {
   static bool same(const InputParams& a, const InputParams& b) { return a.shape == b.shape; }
   static bool same(const OutputParams& a, const OutputParams& b) { return a.shape == b.shape; }
   static bool same(const Conv2dParams& a, const Conv2dParams& b) {
-    return equal(a.weight, b.weight) && equal(a.bias, b.bias) && a.stride == b.stride && a.padding == b.padding &&
-           a.dilation == b.dilation && a.groups == b.groups && a.input_shape == b.input_shape &&
-           equal(a.quantised, b.quantised);
+    return equal(a.weight, b.weight) && equal(a.bias, b.bias) && a.stride == b.stride &&
+           a.padding == b.padding && a.dilation == b.dilation && a.groups == b.groups &&
+           a.input_shape == b.input_shape && equal(a.quantised, b.quantised);
   }
   static bool same(const LinearParams& a, const LinearParams& b) {
     return equal(a.weight, b.weight) && equal(a.bias, b.bias) && equal(a.quantised, b.quantised);
@@ -101,7 +102,9 @@ struct SameParams {
     return a.start_dim == b.start_dim && a.end_dim == b.end_dim;
   }
   static bool same(const ScaleParams& a, const ScaleParams& b) { return equal(a.scale, b.scale); }
-  static bool same(const ThresholdParams& a, const ThresholdParams& b) { return equal(a.threshold, b.threshold); }
+  static bool same(const ThresholdParams& a, const ThresholdParams& b) {
+    return equal(a.threshold, b.threshold);
+  }
 };
 
 }  // namespace
@@ -127,16 +130,18 @@ Network small_network() {
   fc.weight = random_tensor({3, 36}, random);
   fc.bias = random_tensor({3}, random);
   Pool2dParams pool;
-  n.nodes = {{"input", InputParams{{2, 6, 6}}},
-             {"conv", std::move(conv)},
-             {"sum", ScaleParams{constant(1)}},
-             {"lif", LifParams{constant(2e-3F), constant(1), constant(0), {{4}, {0.5F, 0.6F, 0.7F, 0.8F}}, constant(0)}},
-             {"back", std::move(back)},
-             {"pool", pool},
-             {"flat", FlattenParams{}},
-             {"fc", std::move(fc)},
-             {"if", IfParams{constant(1), constant(1), constant(0)}},
-             {"output", OutputParams{{3}}}};
+  n.nodes = {
+      {"input", InputParams{{2, 6, 6}}},
+      {"conv", std::move(conv)},
+      {"sum", ScaleParams{constant(1)}},
+      {"lif",
+       LifParams{constant(2e-3F), constant(1), constant(0), {{4}, {0.5F, 0.6F, 0.7F, 0.8F}}, constant(0)}},
+      {"back", std::move(back)},
+      {"pool", pool},
+      {"flat", FlattenParams{}},
+      {"fc", std::move(fc)},
+      {"if", IfParams{constant(1), constant(1), constant(0)}},
+      {"output", OutputParams{{3}}}};
   n.edges = {{0, 1}, {1, 2}, {2, 3}, {3, 4}, {4, 2, true}, {3, 5}, {5, 6}, {6, 7}, {7, 8}, {8, 9}};
   return n;
 }
@@ -179,7 +184,8 @@ Network random_network(std::uint64_t seed) {
     if (random.below(2) == 0) conv.input_shape = {shape[1], shape[2]};
     if (random.below(2) == 0) conv.bias = random_tensor({channels}, random);
     if (random.below(2) == 0) {
-      conv.quantised = quantise(conv.weight, 2 + static_cast<int>(random.below(7)), random.below(2) == 0, random);
+      conv.quantised =
+          quantise(conv.weight, 2 + static_cast<int>(random.below(7)), random.below(2) == 0, random);
     }
     shape[0] = channels;
     add(name("conv"), std::move(conv), shape);
@@ -210,12 +216,13 @@ std::string difference(const Network& a, const Network& b) {
   if (a.nodes.size() != b.nodes.size()) return "number of nodes";
   for (std::size_t i = 0; i < a.nodes.size(); ++i) {
     if (a.nodes[i].name != b.nodes[i].name) return "node name " + a.nodes[i].name + " / " + b.nodes[i].name;
-    if (!std::visit(SameParams{b.nodes[i].params}, a.nodes[i].params)) return "parameters of " + a.nodes[i].name;
+    if (!std::visit(SameParams{b.nodes[i].params}, a.nodes[i].params))
+      return "parameters of " + a.nodes[i].name;
   }
-  const bool same_edges =
-      std::equal(a.edges.begin(), a.edges.end(), b.edges.begin(), b.edges.end(), [](const Edge& x, const Edge& y) {
-        return x.from == y.from && x.to == y.to && x.backward == y.backward;
-      });
+  const bool same_edges = std::equal(a.edges.begin(), a.edges.end(), b.edges.begin(), b.edges.end(),
+                                     [](const Edge& x, const Edge& y) {
+                                       return x.from == y.from && x.to == y.to && x.backward == y.backward;
+                                     });
   if (!same_edges) return "edges";
   if (a.dt_s != b.dt_s) return "dt";
   if (a.timesteps != b.timesteps) return "timesteps";

@@ -19,7 +19,8 @@ namespace spikeloop::test {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "spikeloop_traces_XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "spikeloop_traces_").string() + std::string(6, 'X');
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
     path_ = pattern;
   }
@@ -61,11 +62,12 @@ inline std::string shared_folder() {
   return folder != nullptr ? folder : std::string(SPIKELOOP_SOURCE_DIR) + "/../shared";
 }
 
-/// Input [2,6,6] -> conv 3x3 (quantised, no bias) -> lif -> sum -> pool -> flat -> fc -> if -> output, and a 1x1
-/// convolution that takes lif's spikes back to sum's input in the next timestep.
+/// Input [2,6,6] -> conv 3x3 (quantised, no bias) -> lif -> sum -> pool -> flat -> fc -> if -> output, and a
+/// 1x1 convolution that takes lif's spikes back to sum's input in the next timestep.
 traces::Network small_network();
 
-/// A connected random network of every node type, with backward edges, repeated edges and parameters in all forms.
+/// A connected random network of every node type, with backward edges, repeated edges and parameters in all
+/// forms.
 traces::Network random_network(std::uint64_t seed);
 
 /// What differs between two networks, in words; "" when nothing does.

@@ -24,7 +24,9 @@ Network around(const Shape& in, NodeParams params) {
   return n;
 }
 
-Shape shape_after(const Shape& in, NodeParams params) { return infer_shapes(around(in, std::move(params)), "f").at(1); }
+Shape shape_after(const Shape& in, NodeParams params) {
+  return infer_shapes(around(in, std::move(params)), "f").at(1);
+}
 
 TEST(InferShapes, SmallNetwork) {
   const std::vector<Shape> expected{{2, 6, 6}, {4, 6, 6}, {4, 6, 6}, {4, 6, 6}, {4, 6, 6},
@@ -72,14 +74,19 @@ TEST(InferShapes, ElementwiseParametersMayBeOnePerChannel) {
     EXPECT_EQ(shape_after(map, ScaleParams{zeros(form)}), map);
   }
   expect_input_error([&] { shape_after(map, ScaleParams{zeros({4})}); }, {"scale of 4 values", "1, 3 or 12"});
-  expect_input_error([] { shape_after({4}, ThresholdParams{zeros({3})}); }, {"threshold of 3 values", "1 or 4"});
+  expect_input_error([] { shape_after({4}, ThresholdParams{zeros({3})}); },
+                     {"threshold of 3 values", "1 or 4"});
   expect_input_error([&] { shape_after(map, ScaleParams{}); }, {"0 values in scale"});
 }
 
 TEST(InferShapes, ErrorsNameNodeFoundAndExpected) {
   Conv2dParams conv;
   conv.weight = zeros({6, 2, 3, 3});
-  expect_input_error([&] { shape_after({3, 8, 8}, conv); }, {"f: node 'x' (Conv2d)", "[3, 8, 8]", "2 channels"});
+  expect_input_error(
+      [&] {
+        shape_after({3, 8, 8}, conv);
+      },
+      {"f: node 'x' (Conv2d)", "[3, 8, 8]", "2 channels"});
   expect_input_error([&] { shape_after({2}, conv); }, {"[2]", "[C, H, W]"});
   expect_input_error([&] { shape_after({2, 2, 8}, conv); }, {"[6, 0, 6]", "kernel fits"});
   conv.input_shape = {9, 8};
@@ -97,9 +104,17 @@ TEST(InferShapes, ErrorsNameNodeFoundAndExpected) {
   const LinearParams linear{zeros({4, 5}), {}, {}};
   expect_input_error([&] { shape_after({6}, linear); }, {"[6]", "[5]"});
   expect_input_error([&] { shape_after({5, 1, 1}, linear); }, {"[5, 1, 1]", "Flatten"});
-  expect_input_error([&] { shape_after({5}, LinearParams{zeros({4, 5}), zeros({3}), {}}); }, {"bias of 3 values", "4"});
+  expect_input_error(
+      [&] {
+        shape_after({5}, LinearParams{zeros({4, 5}), zeros({3}), {}});
+      },
+      {"bias of 3 values", "4"});
   expect_input_error([&] { shape_after({3, 4, 4}, FlattenParams{1, -1}); }, {"start_dim 1", "0 and -1"});
-  expect_input_error([&] { shape_after({3, 4, 4}, Pool2dParams{true, {2, 2}, {2, 2}, {2, 2}}); }, {"padding [2, 2]"});
+  expect_input_error(
+      [&] {
+        shape_after({3, 4, 4}, Pool2dParams{true, {2, 2}, {2, 2}, {2, 2}});
+      },
+      {"padding [2, 2]"});
   expect_input_error([&] { shape_after({3, 4}, FlattenParams{}); }, {"node 'input'", "[3, 4]"});
   expect_input_error([&] { shape_after({0}, FlattenParams{}); }, {"node 'input'", "[0]"});
 }
@@ -128,23 +143,56 @@ TEST(Validate, EveryFaultIsNamed) {
       {"no name", [](Network& n) { n.nodes[1].name = ""; }, {"node 1", "no name"}},
       {"edge", [](Network& n) { n.edges[3].to = 17; }, {"edge 3", "3 -> 17", "10 nodes"}},
       {"negative edge", [](Network& n) { n.edges[3].from = -1; }, {"edge 3"}},
-      {"two inputs", [](Network& n) { n.nodes[4].params = InputParams{{4, 6, 6}}; }, {"2 Inputs: input, back"}},
+      {"two inputs",
+       [](Network& n) {
+         n.nodes[4].params = InputParams{{4, 6, 6}};
+       },
+       {"2 Inputs: input, back"}},
       {"no input", [](Network& n) { n.nodes[0].params = FlattenParams{}; }, {"no Input"}},
       {"no output", [](Network& n) { n.nodes[9].params = FlattenParams{}; }, {"no Output"}},
-      {"into input", [](Network& n) { n.edges.push_back({3, 0, true}); }, {"node 'input'", "from 'lif'"}},
-      {"out of output", [](Network& n) { n.edges.push_back({9, 8, true}); }, {"node 'output'", "to 'if'"}},
-      {"island", [](Network& n) { n.nodes.push_back({"island", ScaleParams{{{1}, {1}}}}); }, {"'island'", "no path"}},
+      {"into input",
+       [](Network& n) {
+         n.edges.push_back({3, 0, true});
+       },
+       {"node 'input'", "from 'lif'"}},
+      {"out of output",
+       [](Network& n) {
+         n.edges.push_back({9, 8, true});
+       },
+       {"node 'output'", "to 'if'"}},
+      {"island",
+       [](Network& n) {
+         n.nodes.push_back({"island", ScaleParams{{{1}, {1}}}});
+       },
+       {"'island'", "no path"}},
       {"cycle", [](Network& n) { n.edges[4].backward = false; }, {"cycle", "sum -> lif -> back -> sum"}},
-      {"NaN weight", [=](Network& n) { n.nodes[1].as<Conv2dParams>()->weight.data[7] = nan; },
+      {"NaN weight",
+       [=](Network& n) { n.nodes[1].as<Conv2dParams>()->weight.data[7] = nan; },
        {"'conv' (Conv2d)", "NaN in weight at element 7"}},
-      {"inf bias", [=](Network& n) { n.nodes[7].as<LinearParams>()->bias.data[1] = inf; }, {"'fc'", "inf in bias"}},
-      {"NaN tau", [=](Network& n) { n.nodes[3].as<LifParams>()->tau.data[0] = nan; }, {"'lif'", "NaN in tau"}},
-      {"zero tau", [](Network& n) { n.nodes[3].as<LifParams>()->tau.data[0] = 0; }, {"'lif'", "tau", "above 0"}},
-      {"bits", [](Network& n) { n.nodes[1].as<Conv2dParams>()->quantised->bits = 9; }, {"9 weight bits", "2 to 8"}},
-      {"range", [](Network& n) { n.nodes[1].as<Conv2dParams>()->quantised->value[0] = -8; }, {"-8", "-7 to 7"}},
-      {"values", [](Network& n) { n.nodes[1].as<Conv2dParams>()->quantised->value.pop_back(); }, {"71", "72"}},
-      {"scales", [](Network& n) { n.nodes[1].as<Conv2dParams>()->quantised->scale.pop_back(); }, {"3 quant", "4"}},
-      {"scale", [](Network& n) { n.nodes[1].as<Conv2dParams>()->quantised->scale[0] = 0; }, {"scale", "above 0"}},
+      {"inf bias",
+       [=](Network& n) { n.nodes[7].as<LinearParams>()->bias.data[1] = inf; },
+       {"'fc'", "inf in bias"}},
+      {"NaN tau",
+       [=](Network& n) { n.nodes[3].as<LifParams>()->tau.data[0] = nan; },
+       {"'lif'", "NaN in tau"}},
+      {"zero tau",
+       [](Network& n) { n.nodes[3].as<LifParams>()->tau.data[0] = 0; },
+       {"'lif'", "tau", "above 0"}},
+      {"bits",
+       [](Network& n) { n.nodes[1].as<Conv2dParams>()->quantised->bits = 9; },
+       {"9 weight bits", "2 to 8"}},
+      {"range",
+       [](Network& n) { n.nodes[1].as<Conv2dParams>()->quantised->value[0] = -8; },
+       {"-8", "-7 to 7"}},
+      {"values",
+       [](Network& n) { n.nodes[1].as<Conv2dParams>()->quantised->value.pop_back(); },
+       {"71", "72"}},
+      {"scales",
+       [](Network& n) { n.nodes[1].as<Conv2dParams>()->quantised->scale.pop_back(); },
+       {"3 quant", "4"}},
+      {"scale",
+       [](Network& n) { n.nodes[1].as<Conv2dParams>()->quantised->scale[0] = 0; },
+       {"scale", "above 0"}},
       {"dt", [](Network& n) { n.dt_s = 0; }, {"dt"}},
       {"timesteps", [](Network& n) { n.timesteps = -1; }, {"timesteps", "-1"}},
       {"input scale", [=](Network& n) { n.input_scale = inf; }, {"input_scale"}},
@@ -161,7 +209,8 @@ TEST(Validate, EveryFaultIsNamed) {
 }
 
 TEST(Validate, AcceptsRandomNetworks) {
-  for (std::uint64_t seed = 0; seed < 100; ++seed) EXPECT_NO_THROW(validate(test::random_network(seed), "f")) << seed;
+  for (std::uint64_t seed = 0; seed < 100; ++seed)
+    EXPECT_NO_THROW(validate(test::random_network(seed), "f")) << seed;
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
+#include "traces/network.h"
+
 #include <algorithm>
 #include <set>
 
 #include "helpers.h"
-#include "traces/network.h"
 
 namespace spikeloop::traces {
 namespace {
@@ -35,7 +36,8 @@ TEST(TopologicalOrder, ForwardEdgesGoForwardAndTiesGoByIndex) {
     const std::vector<int> order = topological_order(n);
     ASSERT_EQ(std::set<int>(order.begin(), order.end()).size(), n.nodes.size());
     std::vector<int> place(order.size());
-    for (std::size_t i = 0; i < order.size(); ++i) place[static_cast<std::size_t>(order[i])] = static_cast<int>(i);
+    for (std::size_t i = 0; i < order.size(); ++i)
+      place[static_cast<std::size_t>(order[i])] = static_cast<int>(i);
     for (const Edge& e : n.edges) {
       if (!e.backward) {
         EXPECT_LT(place[static_cast<std::size_t>(e.from)], place[static_cast<std::size_t>(e.to)]);
@@ -95,14 +97,20 @@ TEST(NetworkHash, ChangesWithWhatTheNetworkComputes) {
       [](Network& n) { n.nodes[1].as<Conv2dParams>()->quantised->value[5] ^= 1; },
       [](Network& n) { n.nodes[1].as<Conv2dParams>()->quantised->bits = 5; },
       [](Network& n) { n.nodes[1].as<Conv2dParams>()->quantised.reset(); },
-      [](Network& n) { n.nodes[1].as<Conv2dParams>()->bias = {{4}, {0, 0, 0, 0.5F}}; },
+      [](Network& n) {
+        n.nodes[1].as<Conv2dParams>()->bias = {{4}, {0, 0, 0, 0.5F}};
+      },
       [](Network& n) { n.nodes[3].as<LifParams>()->spike_at_threshold = false; },
       [](Network& n) { n.nodes[3].as<LifParams>()->v_threshold.data[3] = 9; },
       [](Network& n) { n.nodes[5].as<Pool2dParams>()->average = false; },
       [](Network& n) { n.nodes[7].as<LinearParams>()->bias.data[0] = 9; },
       [](Network& n) { n.nodes[3].name = "lif1"; },
-      [](Network& n) { n.edges.push_back({1, 2}); },
-      [](Network& n) { n.edges.pop_back(), n.edges.push_back({7, 9}); },
+      [](Network& n) {
+        n.edges.push_back({1, 2});
+      },
+      [](Network& n) {
+        n.edges.pop_back(), n.edges.push_back({7, 9});
+      },
       [](Network& n) { n.dt_s *= 2; },
       [](Network& n) { n.input_scale *= 2; },
       [](Network& n) { n.input_bits = 7; },

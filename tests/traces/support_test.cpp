@@ -14,9 +14,10 @@ TEST(Sha256, FipsVectors) {
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-  EXPECT_EQ(sha256_hex("abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmn"
-                       "opqrsmnopqrstnopqrstu"),
-            "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1");
+  EXPECT_EQ(
+      sha256_hex("abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmn"
+                 "opqrsmnopqrstnopqrstu"),
+      "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1");
   EXPECT_EQ(sha256_hex(std::string(1000000, 'a')),
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
@@ -32,7 +33,8 @@ TEST(Sha256, PiecesGiveTheSameDigestAsTheWhole) {
 }
 
 TEST(InputError, TextNamesFilePlaceFoundAndExpected) {
-  EXPECT_STREQ(InputError("a.json", "/rows", "0", "1 to 8").what(), "a.json: /rows: found 0, expected 1 to 8");
+  EXPECT_STREQ(InputError("a.json", "/rows", "0", "1 to 8").what(),
+               "a.json: /rows: found 0, expected 1 to 8");
   EXPECT_STREQ(InputError("a.json", "/rows", "a\nb", "").what(), "a.json: /rows: found a b");
   EXPECT_STREQ(InputError("a.json", "", "", "x").what(), "a.json: expected x");
 }

@@ -58,7 +58,8 @@ void write_all(const std::string& path, const std::string& text, const std::stri
   while (done < text.size()) {
     const ::ssize_t n = ::write(fd.get(), text.data() + done, text.size() - done);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw InputError(file, "write", reason(errno), "room for " + std::to_string(text.size()) + " bytes");
+    if (n < 0)
+      throw InputError(file, "write", reason(errno), "room for " + std::to_string(text.size()) + " bytes");
     done += static_cast<std::size_t>(n);
   }
 }
@@ -84,7 +85,8 @@ std::string read_file(const std::string& path) {
   }
 }
 
-void write_atomically(const std::string& path, const std::function<void(const std::string& temporary)>& write) {
+void write_atomically(const std::string& path,
+                      const std::function<void(const std::string& temporary)>& write) {
   namespace fs = std::filesystem;
   const fs::path target(path);
   const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");

@@ -8,9 +8,10 @@ namespace spikeloop {
 std::string read_file(const std::string& path);
 
 /// Calls `write` with a temporary name beside `path`, then syncs and renames it to `path`, so that no reader
-/// ever sees half a file. The temporary file is removed when `write` throws. Throws InputError when the folder
-/// is absent or not writable.
-void write_atomically(const std::string& path, const std::function<void(const std::string& temporary)>& write);
+/// ever sees half a file. The temporary file is removed when `write` throws. Throws InputError when the
+/// folder is absent or not writable.
+void write_atomically(const std::string& path,
+                      const std::function<void(const std::string& temporary)>& write);
 
 /// Writes `text` through write_atomically.
 void write_file(const std::string& path, const std::string& text);

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-/// HDF5's C interface with handles that close themselves and failures as InputError. Private to traces: the file
-/// formats' readers and writers use it, nobody else sees hdf5.h.
+/// HDF5's C interface with handles that close themselves and failures as InputError. Private to traces: the
+/// file formats' readers and writers use it, nobody else sees hdf5.h.
 namespace spikeloop::h5 {
 
 /// Keeps HDF5 from printing its error stack while it lives; the text still reaches the InputError.
@@ -65,7 +65,9 @@ std::string last_error();
 
 // Reading. A missing object, another class of type, an unreadable filter: InputError naming `where`/name.
 
-/// `kind` names the format in messages ("a NIR file").
+/// `kind` names the format in messages ("a NIR file"). A file cut short is found here. Damage in the middle
+/// mostly fails where it is read, but libhdf5 1.10 trusts some of its own structures (the heap of texts) and
+/// may crash.
 Handle open_file(const std::string& path, const std::string& kind);
 bool has(hid_t location, const std::string& name);
 bool is_group(hid_t location, const std::string& name);
@@ -101,8 +103,9 @@ Handle create_file(const std::string& path, const Where& where);
 void close_file(Handle& file, const Where& where);
 Handle create_group(hid_t location, const std::string& name, const Where& where);
 /// Creates a dataset; a non-empty `chunk` makes it chunked, shuffled and deflated.
-Handle create_dataset(hid_t location, const std::string& name, hid_t type, const std::vector<std::int64_t>& shape,
-                      const std::vector<std::int64_t>& chunk, const Where& where);
+Handle create_dataset(hid_t location, const std::string& name, hid_t type,
+                      const std::vector<std::int64_t>& shape, const std::vector<std::int64_t>& chunk,
+                      const Where& where);
 void write_string(hid_t location, const std::string& name, const std::string& value, const Where& where);
 void write_strings(hid_t location, const std::string& name, const std::vector<std::string>& values,
                    const std::vector<std::int64_t>& shape, const Where& where);
@@ -117,7 +120,8 @@ void write_int32(hid_t location, const std::string& name, const std::vector<std:
 void write_integer(hid_t location, const std::string& name, std::int64_t value, const Where& where);
 void write_real(hid_t location, const std::string& name, double value, const Where& where);
 
-void write_string_attribute(hid_t object, const std::string& name, const std::string& value, const Where& where);
+void write_string_attribute(hid_t object, const std::string& name, const std::string& value,
+                            const Where& where);
 void write_integer_attribute(hid_t object, const std::string& name, const std::vector<std::int64_t>& value,
                              bool scalar, const Where& where);
 void write_real_attribute(hid_t object, const std::string& name, double value, const Where& where);

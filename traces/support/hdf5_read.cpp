@@ -44,23 +44,26 @@ void check_filters(hid_t dataset, const Where& where) {
   for (int i = 0; i < count; ++i) {
     unsigned flags = 0;
     std::size_t num_values = 0;
-    const H5Z_filter_t filter =
-        H5Pget_filter2(plist.get(), static_cast<unsigned>(i), &flags, &num_values, nullptr, 0, nullptr, nullptr);
+    const H5Z_filter_t filter = H5Pget_filter2(plist.get(), static_cast<unsigned>(i), &flags, &num_values,
+                                               nullptr, 0, nullptr, nullptr);
     if (filter == kLzf) {
       fail(where, "lzf compression, which only h5py reads",
            "gzip or none (in Python: nir.write(path, graph, compression=\"gzip\"))");
     }
     if (filter >= 0 && H5Zfilter_avail(filter) <= 0) {
-      fail(where, "HDF5 filter " + std::to_string(filter) + ", not available here", "gzip compression or none");
+      fail(where, "HDF5 filter " + std::to_string(filter) + ", not available here",
+           "gzip compression or none");
     }
   }
 }
 
 std::vector<std::int64_t> space_dimensions(hid_t space, const Where& where) {
   const int rank = H5Sget_simple_extent_ndims(space);
-  if (rank < 0 || H5Sget_simple_extent_type(space) == H5S_NULL) fail(where, "no values", "a dataset with values");
+  if (rank < 0 || H5Sget_simple_extent_type(space) == H5S_NULL)
+    fail(where, "no values", "a dataset with values");
   std::vector<hsize_t> sizes(static_cast<std::size_t>(rank));
-  if (rank > 0 && H5Sget_simple_extent_dims(space, sizes.data(), nullptr) < 0) fail(where, last_error(), "a shape");
+  if (rank > 0 && H5Sget_simple_extent_dims(space, sizes.data(), nullptr) < 0)
+    fail(where, last_error(), "a shape");
   std::vector<std::int64_t> shape;
   for (const hsize_t n : sizes) {
     if (n > static_cast<hsize_t>(std::int64_t{1} << 40)) {
@@ -91,7 +94,8 @@ std::vector<std::string> strings(hid_t type, hid_t space, std::size_t count, con
     std::vector<char*> pointers(count, nullptr);
     // The memory type keeps the file's character set; HDF5 does not convert between them.
     const Handle memory(H5Tcopy(type), H5Tclose);
-    if (read(memory.get(), static_cast<void*>(pointers.data())) < 0) fail(where, last_error(), "readable text");
+    if (read(memory.get(), static_cast<void*>(pointers.data())) < 0)
+      fail(where, last_error(), "readable text");
     for (std::size_t i = 0; i < count; ++i) {
       if (pointers[i] != nullptr) values[i] = pointers[i];
     }
@@ -99,7 +103,8 @@ std::vector<std::string> strings(hid_t type, hid_t space, std::size_t count, con
     return values;
   }
   const std::size_t size = H5Tget_size(type);
-  if (size == 0 || size > (1U << 20U)) fail(where, "text of " + std::to_string(size) + " bytes", "shorter text");
+  if (size == 0 || size > (1U << 20U))
+    fail(where, "text of " + std::to_string(size) + " bytes", "shorter text");
   std::vector<char> bytes(size * count);
   if (read(type, static_cast<void*>(bytes.data())) < 0) fail(where, last_error(), "readable text");
   for (std::size_t i = 0; i < count; ++i) {
@@ -110,7 +115,8 @@ std::vector<std::string> strings(hid_t type, hid_t space, std::size_t count, con
 }
 
 void read_whole(hid_t dataset, hid_t type, void* data, const Where& where) {
-  if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0) fail(where, last_error(), "readable values");
+  if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+    fail(where, last_error(), "readable values");
 }
 
 Handle open_attribute(hid_t object, const std::string& name, const Where& where) {
@@ -282,9 +288,8 @@ std::string read_string_attribute(hid_t object, const std::string& name, const W
   const Handle space(H5Aget_space(attribute.get()), H5Sclose);
   const std::size_t count = element_count(space_dimensions(space.get(), at), at);
   if (count != 1) fail(at, std::to_string(count) + " texts", "one");
-  return strings(type.get(), space.get(), 1, at, [&](hid_t memory, void* buffer) {
-    return H5Aread(attribute.get(), memory, buffer);
-  })[0];
+  return strings(type.get(), space.get(), 1, at,
+                 [&](hid_t memory, void* buffer) { return H5Aread(attribute.get(), memory, buffer); })[0];
 }
 
 std::vector<std::int64_t> read_integer_attribute(hid_t object, const std::string& name, const Where& where) {

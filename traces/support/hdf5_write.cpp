@@ -10,8 +10,8 @@ namespace spikeloop::h5 {
 namespace {
 
 constexpr unsigned kDeflateLevel = 4;
-constexpr std::int64_t kCompressFrom = 256;          ///< elements; less is stored as it is
-constexpr std::int64_t kMaxChunk = 1 << 20;          ///< elements
+constexpr std::int64_t kCompressFrom = 256;  ///< elements; less is stored as it is
+constexpr std::int64_t kMaxChunk = 1 << 20;  ///< elements
 const char* const kExpected = "a file system that takes the file";
 
 void check(herr_t status, const Where& where) {
@@ -53,15 +53,15 @@ std::vector<std::int64_t> chunk_for(const std::vector<std::int64_t>& shape) {
   return chunk;
 }
 
-void write_values(hid_t location, const std::string& name, hid_t file_type, hid_t memory_type, const void* data,
-                  const std::vector<std::int64_t>& shape, const Where& where) {
+void write_values(hid_t location, const std::string& name, hid_t file_type, hid_t memory_type,
+                  const void* data, const std::vector<std::int64_t>& shape, const Where& where) {
   const Handle dataset = create_dataset(location, name, file_type, shape, chunk_for(shape), where);
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return;
   check(H5Dwrite(dataset.get(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), where.in(name));
 }
 
-void write_attribute(hid_t object, const std::string& name, hid_t file_type, hid_t memory_type, const void* data,
-                     const std::vector<std::int64_t>& shape, const Where& where) {
+void write_attribute(hid_t object, const std::string& name, hid_t file_type, hid_t memory_type,
+                     const void* data, const std::vector<std::int64_t>& shape, const Where& where) {
   const Handle space = space_of(shape, where);
   const Handle attribute = checked(
       H5Acreate2(object, name.c_str(), file_type, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose, where);
@@ -86,8 +86,9 @@ Handle create_group(hid_t location, const std::string& name, const Where& where)
                  where.in(name));
 }
 
-Handle create_dataset(hid_t location, const std::string& name, hid_t type, const std::vector<std::int64_t>& shape,
-                      const std::vector<std::int64_t>& chunk, const Where& where) {
+Handle create_dataset(hid_t location, const std::string& name, hid_t type,
+                      const std::vector<std::int64_t>& shape, const std::vector<std::int64_t>& chunk,
+                      const Where& where) {
   const Where at = where.in(name);
   const Handle plist = properties(H5P_DATASET_CREATE, at);
   if (!chunk.empty()) {
@@ -108,7 +109,8 @@ void write_strings(hid_t location, const std::string& name, const std::vector<st
   for (const std::string& value : values) pointers.push_back(value.c_str());
   const Handle dataset = create_dataset(location, name, type.get(), shape, {}, where);
   if (values.empty()) return;
-  check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, static_cast<const void*>(pointers.data())),
+  check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                 static_cast<const void*>(pointers.data())),
         where.in(name));
 }
 
@@ -145,7 +147,8 @@ void write_real(hid_t location, const std::string& name, double value, const Whe
   write_values(location, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value, {}, where);
 }
 
-void write_string_attribute(hid_t object, const std::string& name, const std::string& value, const Where& where) {
+void write_string_attribute(hid_t object, const std::string& name, const std::string& value,
+                            const Where& where) {
   const Handle type = text_type(where);
   const char* pointer = value.c_str();
   write_attribute(object, name, type.get(), type.get(), static_cast<const void*>(&pointer), {}, where);
@@ -154,7 +157,8 @@ void write_string_attribute(hid_t object, const std::string& name, const std::st
 void write_integer_attribute(hid_t object, const std::string& name, const std::vector<std::int64_t>& value,
                              bool scalar, const Where& where) {
   const std::vector<std::int64_t> shape =
-      scalar ? std::vector<std::int64_t>{} : std::vector<std::int64_t>{static_cast<std::int64_t>(value.size())};
+      scalar ? std::vector<std::int64_t>{}
+             : std::vector<std::int64_t>{static_cast<std::int64_t>(value.size())};
   write_attribute(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, value.data(), shape, where);
 }
 
@@ -167,7 +171,8 @@ void write_slab(hid_t dataset, hid_t type, const std::vector<std::int64_t>& star
   const std::vector<hsize_t> begin(start.begin(), start.end());
   const std::vector<hsize_t> size(count.begin(), count.end());
   const Handle space = checked(H5Dget_space(dataset), H5Sclose, where);
-  const Handle memory = checked(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr), H5Sclose, where);
+  const Handle memory =
+      checked(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr), H5Sclose, where);
   check(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, begin.data(), nullptr, size.data(), nullptr), where);
   check(H5Dwrite(dataset, type, memory.get(), space.get(), H5P_DEFAULT, data), where);
 }

@@ -54,7 +54,8 @@ std::string tail_text(const ProgressState& s) {
   if (s.last) {
     text += ", took " + format_duration(s.elapsed_s);
   } else if (rate > 0 && s.total > 0) {
-    text += ", " + format_duration(static_cast<double>(std::max<std::int64_t>(s.total - s.done, 0)) / rate) + " left";
+    text += ", " + format_duration(static_cast<double>(std::max<std::int64_t>(s.total - s.done, 0)) / rate) +
+            " left";
   }
   if (!s.note.empty()) text += ", " + s.note;
   return text;
@@ -93,7 +94,8 @@ std::string live_progress_line(const ProgressState& state, int width) {
   if (state.total > 0) {
     const int room = std::min(kMaxBarWidth, width - columns(plain_progress_line(state)) - 3);
     if (room >= kMinBarWidth) {
-      const double part = std::clamp(static_cast<double>(state.done) / static_cast<double>(state.total), 0.0, 1.0);
+      const double part =
+          std::clamp(static_cast<double>(state.done) / static_cast<double>(state.total), 0.0, 1.0);
       const auto filled = static_cast<std::size_t>(std::floor(part * room));
       bar = "[" + std::string(filled, '#') + std::string(static_cast<std::size_t>(room) - filled, '.') + "] ";
     }
@@ -146,7 +148,8 @@ void Progress::print(bool last) {
   const ProgressState state{what_, unit_, note_, total_, done_, seconds_since(start_), last};
   if (terminal_) {
     // A full last column would wrap on some terminals.
-    std::fprintf(stderr, "\r%s\x1b[K%s", live_progress_line(state, terminal_width() - 1).c_str(), last ? "\n" : "");
+    std::fprintf(stderr, "\r%s\x1b[K%s", live_progress_line(state, terminal_width() - 1).c_str(),
+                 last ? "\n" : "");
   } else {
     std::fprintf(stderr, "%s\n", plain_progress_line(state).c_str());
   }

@@ -17,7 +17,8 @@ inline double unit(std::uint64_t seed, std::uint64_t k) {
   return static_cast<double>(splitmix64(seed, k) >> 40) * 0x1p-24;
 }
 
-/// A new stream's seed for item `item` of the stream `seed`: streams of different items do not overlap in practice.
+/// A new stream's seed for item `item` of the stream `seed`: streams of different items do not overlap in
+/// practice.
 inline std::uint64_t derive_seed(std::uint64_t seed, std::uint64_t item) {
   return splitmix64(splitmix64(seed, 0) ^ 0xD1B54A32D192ED03ULL, item);
 }

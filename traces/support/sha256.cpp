@@ -87,7 +87,8 @@ std::string Sha256::hex_digest() {
   update(&one, 1);
   while (total_bytes_ % 64 != 56) update(&zero, 1);
   std::array<unsigned char, 8> length;
-  for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(total_bits >> (56 - 8 * i) & 0xFFU);
+  for (std::size_t i = 0; i < 8; ++i)
+    length[i] = static_cast<unsigned char>(total_bits >> (56 - 8 * i) & 0xFFU);
   update(length.data(), length.size());
 
   static constexpr char kDigits[] = "0123456789abcdef";

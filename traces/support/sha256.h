@@ -1,12 +1,13 @@
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <array>
 #include <string>
 
 namespace spikeloop {
 
-/// SHA-256 (FIPS 180-4), fed piece by piece. Used to name content (networks, configs, genotypes), not for security.
+/// SHA-256 (FIPS 180-4), fed piece by piece. Used to name content (networks, configs, genotypes), not for
+/// security.
 class Sha256 {
  public:
   Sha256();

@@ -1,0 +1,90 @@
+"""Plays a foreign reader and writer of NIR files, with h5py alone (layout of the nir package 1.0.7).
+
+  nir_h5py.py check FILE       prints "ok" when FILE has the layout that nir.read expects
+  nir_h5py.py lzf FILE OUT     copies FILE with lzf compression, as nir.write(compression="lzf") would
+"""
+import sys
+
+import h5py
+import numpy as np
+
+PARAMETERS = {
+    "Input": {"shape"},
+    "Output": {"shape"},
+    "Affine": {"weight", "bias"},
+    "Linear": {"weight"},
+    "Scale": {"scale"},
+    "Conv2d": {"input_shape", "weight", "stride", "padding", "dilation", "groups", "bias"},
+    "AvgPool2d": {"kernel_size", "stride", "padding"},
+    "SumPool2d": {"kernel_size", "stride", "padding"},
+    "Flatten": {"start_dim", "end_dim", "input_type"},
+    "Threshold": {"threshold"},
+    "IF": {"r", "v_threshold", "v_reset"},
+    "LIF": {"tau", "r", "v_leak", "v_threshold", "v_reset"},
+}
+INTEGERS = {"shape", "input_shape", "stride", "padding", "dilation", "groups", "kernel_size", "start_dim", "end_dim",
+            "input_type"}
+
+
+def text(dataset):
+    assert dataset.shape == () and h5py.check_string_dtype(dataset.dtype).length is None, dataset.name
+    return dataset[()].decode("utf8")
+
+
+def check_metadata(group):
+    if "metadata" in group:
+        assert len(group["metadata"]) > 0, group.name
+        for item in group["metadata"].values():
+            assert isinstance(item, h5py.Dataset), item.name  # the reference reader takes no groups here
+            item[()]
+
+
+def check(path):
+    with h5py.File(path, "r") as f:
+        assert set(f) == {"version", "node"}
+        assert text(f["version"]).startswith("1.0.")
+        root = f["node"]
+        assert set(root) == {"type", "nodes", "edges", "metadata"}
+        assert text(root["type"]) == "NIRGraph"
+        check_metadata(root)
+        edges = root["edges"][()]
+        assert edges.ndim == 2 and edges.shape[1] == 2
+        for a, b in edges:
+            assert a.decode("utf8") in root["nodes"] and b.decode("utf8") in root["nodes"]
+        for name, node in root["nodes"].items():
+            kind = text(node["type"])
+            assert set(node) - {"metadata"} == PARAMETERS[kind] | {"type"}, (name, set(node))
+            check_metadata(node)
+            neuron_shapes = set()
+            for key in PARAMETERS[kind]:
+                item = node[key]
+                assert item.compression in (None, "gzip"), item.name
+                if key in INTEGERS:
+                    assert item.dtype == np.int64, item.name
+                else:
+                    assert item.dtype == np.float32 and np.isfinite(item[()]).all(), item.name
+                    neuron_shapes.add(item.shape)
+            if kind in ("LIF", "IF", "Scale", "Threshold"):
+                assert len(neuron_shapes) == 1 and len(next(iter(neuron_shapes))) in (1, 3), name
+            if kind == "Conv2d":
+                for key in ("stride", "padding", "dilation", "input_shape"):
+                    assert node[key].shape == (2,), name
+                assert node["groups"].shape == () and node["weight"].ndim == 4
+    print("ok")
+
+
+def copy_with_lzf(source, target):
+    for name, item in source.items():
+        if isinstance(item, h5py.Group):
+            copy_with_lzf(item, target.create_group(name))
+        elif item.shape and item.dtype.kind in "fi":
+            target.create_dataset(name, data=item[()], compression="lzf")
+        else:
+            source.copy(item, target, name)
+
+
+if sys.argv[1] == "check":
+    check(sys.argv[2])
+else:
+    with h5py.File(sys.argv[2], "r") as source, h5py.File(sys.argv[3], "w") as target:
+        copy_with_lzf(source, target)

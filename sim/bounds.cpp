@@ -13,8 +13,8 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; 
 
 /// What a tile's resources are busy for when no input bit is set.
 struct Busy {
-  std::int64_t fetch = 0, crossbars = 0, neurons = 0, node_adder = 0, tree_adder = 0, pooling = 0, injection = 0,
-               ejection = 0;
+  std::int64_t fetch = 0, crossbars = 0, neurons = 0, node_adder = 0, tree_adder = 0, pooling = 0,
+               injection = 0, ejection = 0;
   std::int64_t longest() const {
     return std::max({fetch, crossbars, neurons, node_adder, tree_adder, pooling, injection, ejection});
   }
@@ -23,7 +23,10 @@ struct Busy {
 class Bounder {
  public:
   Bounder(const Plan& plan, const ChipConfig& chip)
-      : plan_(plan), chip_(chip), timing_(make_timing(chip)), busy_(static_cast<std::size_t>(plan.columns * plan.rows)) {}
+      : plan_(plan),
+        chip_(chip),
+        timing_(make_timing(chip)),
+        busy_(static_cast<std::size_t>(plan.columns * plan.rows)) {}
 
   Bounds bound() {
     for (const auto& s : plan_.stages) add_stage(s);
@@ -73,7 +76,8 @@ class Bounder {
     }
     const auto& input = flow(s.inputs.at(0));
     const auto& from = plan_.stages[static_cast<std::size_t>(input.producer)];
-    const auto* signal = s.kind == StageKind::kMvm ? &plan_.signals[static_cast<std::size_t>(s.signal)] : nullptr;
+    const auto* signal =
+        s.kind == StageKind::kMvm ? &plan_.signals[static_cast<std::size_t>(s.signal)] : nullptr;
     const auto windows = signal != nullptr ? make_windows(s, signal->height, signal->width)
                                            : make_windows(s, from.height, from.width);
     for (std::size_t p = 0; p < windows.needed.size(); ++p) {
@@ -84,9 +88,11 @@ class Bounder {
         add_reads(s, *signal, busy);
       } else {
         const std::int64_t additions = std::int64_t{s.channels} * windows.in_bounds[p];
-        busy.pooling += s.timesteps * std::max<std::int64_t>(1, ceil_div(additions, chip_.pooling_unit.lanes));
+        busy.pooling +=
+            s.timesteps * std::max<std::int64_t>(1, ceil_div(additions, chip_.pooling_unit.lanes));
         events_[Component::kPoolingUnit] += s.timesteps * additions;
-        events_[Component::kPoolingMemoryRead] += std::int64_t{s.timesteps} * windows.in_bounds[p] * input.item_bits;
+        events_[Component::kPoolingMemoryRead] +=
+            std::int64_t{s.timesteps} * windows.in_bounds[p] * input.item_bits;
       }
     }
   }
@@ -101,8 +107,9 @@ class Bounder {
       events_[Component::kColumnMux] += conversions;
       events_[Component::kAdc] += conversions;
       events_[Component::kShiftAdd] += conversions;
-      longest = std::max(longest, crossbar_cycles(timing_, chip_.adc.sample_and_hold, passes,
-                                                  static_cast<int>(ceil_div(piece.columns, timing_.adcs_per_crossbar))));
+      longest = std::max(
+          longest, crossbar_cycles(timing_, chip_.adc.sample_and_hold, passes,
+                                   static_cast<int>(ceil_div(piece.columns, timing_.adcs_per_crossbar))));
     }
     busy.crossbars += s.timesteps * longest;
   }
@@ -113,7 +120,8 @@ class Bounder {
     const auto& to = plan_.stages[static_cast<std::size_t>(f.consumer)];
     if (!f.local) {
       const std::int64_t flits =
-          items * (f.payload == Flow::Payload::kSpikes ? timing_.empty_packet_flits : packet_flits(chip_, f.item_bits));
+          items * (f.payload == Flow::Payload::kSpikes ? timing_.empty_packet_flits
+                                                       : packet_flits(chip_, f.item_bits));
       const std::int64_t bits = flits * chip_.mesh.flit_bits;
       events_[Component::kRouter] += flits * (f.hops + 1);
       events_[Component::kLink] += flits * f.hops;
@@ -144,7 +152,8 @@ class Bounder {
       events_[Component::kNodeMemoryRead] += bits;
       events_[Component::kNodeMemoryWrite] += bits;
     } else {
-      events_[to.kind == StageKind::kPool ? Component::kPoolingMemoryWrite : Component::kInputBufferWrite] += bits;
+      events_[to.kind == StageKind::kPool ? Component::kPoolingMemoryWrite : Component::kInputBufferWrite] +=
+          bits;
     }
   }
 

@@ -7,7 +7,8 @@
 namespace spikeloop::sim {
 
 /// What a network costs at least on a chip, whatever its spikes: from the mapping alone, no simulation.
-/// memory and area equal the measured ones; latency and energy are lower bounds that never exceed the measurement.
+/// memory and area equal the measured ones; latency and energy are lower bounds that never exceed the
+/// measurement.
 struct Bounds {
   double latency_ns = 0, energy_pj = 0, area_um2 = 0, memory_bytes = 0;
 };

@@ -99,7 +99,8 @@ Inventory tile_inventory(const ChipConfig& chip) {
   memory(Component::kNodeMemoryRead, chip.node_memory);
   add(Component::kNeuronUnit, chip.neuron_unit.lanes, chip.neuron_unit.area_um2, chip.neuron_unit.leakage_uw);
   memory(Component::kMembraneMemoryRead, chip.membrane_memory);
-  add(Component::kPoolingUnit, chip.pooling_unit.lanes, chip.pooling_unit.area_um2, chip.pooling_unit.leakage_uw);
+  add(Component::kPoolingUnit, chip.pooling_unit.lanes, chip.pooling_unit.area_um2,
+      chip.pooling_unit.leakage_uw);
   memory(Component::kPoolingMemoryRead, chip.pooling_memory);
   add(Component::kControl, 1, chip.tile.control_area_um2, chip.tile.control_leakage_uw);
   return inventory;
@@ -129,7 +130,8 @@ AreaByComponent area_nm2(const Inventory& inventory) {
 
 std::array<std::int64_t, kNumComponents> leakage_aj(const Inventory& inventory, double time_ns) {
   std::array<std::int64_t, kNumComponents> aj{};
-  for (std::size_t i = 0; i < kNumComponents; ++i) aj[i] = std::llround(inventory.leakage_uw[i] * time_ns * 1000.0);
+  for (std::size_t i = 0; i < kNumComponents; ++i)
+    aj[i] = std::llround(inventory.leakage_uw[i] * time_ns * 1000.0);
   return aj;
 }
 

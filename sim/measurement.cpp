@@ -38,7 +38,9 @@ Json events_json(const EventCounts& events) {
   Json json = Json::array();
   for (std::size_t i = 0; i < kNumComponents; ++i) {
     if (events.count[i] == 0) continue;
-    json.push_back({{"component", block(i)}, {"event", event_name(static_cast<Component>(i))}, {"count", events.count[i]}});
+    json.push_back({{"component", block(i)},
+                    {"event", event_name(static_cast<Component>(i))},
+                    {"count", events.count[i]}});
   }
   return json;
 }
@@ -114,12 +116,9 @@ std::string to_json(const Measurement& m) {
   json["schedule"] = m.schedule;
   json["engine"] = m.engine;
   json["timesteps"] = m.timesteps;
-  json["summary"] = {{"samples", m.samples.size()},
-                     {"latency_ns", m.mean_latency_ns()},
-                     {"energy_pj", m.mean_energy_pj()},
-                     {"area_um2", decimal(m.total_area_nm2())},
-                     {"memory_bytes", m.memory_bytes()},
-                     {"weights", m.weights}};
+  json["summary"] = {{"samples", m.samples.size()},      {"latency_ns", m.mean_latency_ns()},
+                     {"energy_pj", m.mean_energy_pj()},  {"area_um2", decimal(m.total_area_nm2())},
+                     {"memory_bytes", m.memory_bytes()}, {"weights", m.weights}};
   json["samples"] = Json::array();
   for (const auto& s : m.samples) {
     json["samples"].push_back({{"index", s.index},

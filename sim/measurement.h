@@ -6,8 +6,8 @@
 
 #include "sim/component.h"
 
-/// What a simulation measured. Energies are integers in attojoule (1e-6 pJ) and areas integers in nm2 (1e-6 um2), so
-/// that every breakdown adds up to its total exactly; the JSON shows them as decimal pJ and um2.
+/// What a simulation measured. Energies are integers in attojoule (1e-6 pJ) and areas integers in nm2 (1e-6
+/// um2), so that every breakdown adds up to its total exactly; the JSON shows them as decimal pJ and um2.
 namespace spikeloop::sim {
 
 struct Energy {
@@ -30,12 +30,12 @@ struct LayerReport {
   std::string kind;  ///< "convolution", "linear", "node", "pooling", "input", "output", "shared"
   int tiles = 0, crossbars = 0;
   std::int64_t weights = 0;
-  std::int64_t items = 0;             ///< windows, pixels or vectors processed
-  std::int64_t crossbar_reads = 0;    ///< passes, summed over crossbars
-  std::int64_t input_ones = 0;        ///< set input bits over all windows and bit planes
-  std::int64_t input_bits = 0;        ///< input bits over all windows and bit planes (rows of the weight matrix)
-  std::int64_t busy_cycles = 0;       ///< of its main resource (crossbars, neuron unit, pooling unit)
-  std::int64_t blocked_cycles = 0;    ///< results waiting for room downstream
+  std::int64_t items = 0;           ///< windows, pixels or vectors processed
+  std::int64_t crossbar_reads = 0;  ///< passes, summed over crossbars
+  std::int64_t input_ones = 0;      ///< set input bits over all windows and bit planes
+  std::int64_t input_bits = 0;   ///< input bits over all windows and bit planes (rows of the weight matrix)
+  std::int64_t busy_cycles = 0;  ///< of its main resource (crossbars, neuron unit, pooling unit)
+  std::int64_t blocked_cycles = 0;               ///< results waiting for room downstream
   std::int64_t first_cycle = 0, last_cycle = 0;  ///< of the first sample: first start, last end
   EventCounts events;
   EnergyByComponent energy{};

@@ -122,7 +122,8 @@ class Accountant {
   void add_traffic(int f, std::int64_t flits) {
     if (flits == 0) return;
     const auto& flow = plan_.flows[static_cast<std::size_t>(f)];
-    auto& layer = m_.layers[static_cast<std::size_t>(plan_.stages[static_cast<std::size_t>(flow.producer)].layer)];
+    auto& layer =
+        m_.layers[static_cast<std::size_t>(plan_.stages[static_cast<std::size_t>(flow.producer)].layer)];
     EventCounts events;
     events[Component::kRouter] = flits * (flow.hops + 1);
     events[Component::kLink] = flits * flow.hops;
@@ -172,7 +173,8 @@ class Accountant {
 };
 
 [[noreturn]] void stopped(ChipModule& chip) {
-  std::string text = "the simulated chip stopped before all results arrived:\n" + chip.host().rule().describe();
+  std::string text =
+      "the simulated chip stopped before all results arrived:\n" + chip.host().rule().describe();
   for (int t = 0; t < chip.num_tiles(); ++t) {
     if (chip.tile(t).core) text += chip.tile(t).core->rule().describe();
   }
@@ -192,7 +194,8 @@ void check_conservation(const Measurement& m) {
   if (m.flits_injected != m.flits_delivered || by_layer != by_tile || links != m.flit_hops) {
     throw std::runtime_error("flits got lost in the simulated mesh: " + std::to_string(m.flits_injected) +
                              " injected, " + std::to_string(m.flits_delivered) + " delivered, " +
-                             std::to_string(by_layer) + " router passes expected, " + std::to_string(by_tile) + " counted");
+                             std::to_string(by_layer) + " router passes expected, " +
+                             std::to_string(by_tile) + " counted");
   }
 }
 

@@ -16,8 +16,9 @@ std::string shape_text(std::int64_t h, std::int64_t w, std::int64_t c) {
 
 /// Sums of spikes over pooling windows, as bit planes.
 std::vector<PackedBits> pool_counts(const Signal& signal, const Signal& source, const PackedBits& spikes) {
-  std::vector<PackedBits> planes(static_cast<std::size_t>(signal.bits),
-                                 PackedBits(words_for(std::int64_t{1} * signal.height * signal.width * signal.channels)));
+  std::vector<PackedBits> planes(
+      static_cast<std::size_t>(signal.bits),
+      PackedBits(words_for(std::int64_t{1} * signal.height * signal.width * signal.channels)));
   for (int y = 0; y < signal.height; ++y) {
     for (int x = 0; x < signal.width; ++x) {
       for (int c = 0; c < signal.channels; ++c) {
@@ -51,8 +52,8 @@ std::vector<std::vector<PackedBits>> input_planes(const Signal& signal, const tr
                      "integers of shape " + expected + ", as the first layer runs on the chip");
   }
   if (input.height != signal.height || input.width != signal.width || input.channels != signal.channels) {
-    throw InputError(trace.path(), "/input/data", "shape " + shape_text(input.height, input.width, input.channels),
-                     expected);
+    throw InputError(trace.path(), "/input/data",
+                     "shape " + shape_text(input.height, input.width, input.channels), expected);
   }
   if (input.bits != signal.bits) {
     throw InputError(trace.path(), "/input/data", std::to_string(input.bits) + " bits",
@@ -103,7 +104,8 @@ Stimulus read_stimulus(const Plan& plan, const traces::TraceReader& trace, std::
     }
     const auto found = trace.nodes().find(signal.name);
     if (found == trace.nodes().end()) {
-      throw InputError(trace.path(), "/nodes", "no spikes of node " + signal.name, "spikes of every LIF and IF node");
+      throw InputError(trace.path(), "/nodes", "no spikes of node " + signal.name,
+                       "spikes of every LIF and IF node");
     }
     const auto& info = found->second;
     if (info.height != signal.height || info.width != signal.width || info.channels != signal.channels) {
@@ -116,7 +118,8 @@ Stimulus read_stimulus(const Plan& plan, const traces::TraceReader& trace, std::
   return stimulus;
 }
 
-void check_trace(const traces::Network& network, const traces::TraceReader& trace, const std::string& network_path) {
+void check_trace(const traces::Network& network, const traces::TraceReader& trace,
+                 const std::string& network_path) {
   const auto hash = traces::network_hash(network);
   if (trace.header().network_sha256 != hash) {
     throw InputError(trace.path(), "network_sha256",

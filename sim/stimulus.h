@@ -9,8 +9,9 @@
 
 namespace spikeloop::sim {
 
-/// The bits of every signal of a plan for one sample, as the trace says: planes[signal][timestep][bit] in H, W, C
-/// order. Counts out of spike pooling are computed here from the spikes; a static signal has one timestep.
+/// The bits of every signal of a plan for one sample, as the trace says: planes[signal][timestep][bit] in H,
+/// W, C order. Counts out of spike pooling are computed here from the spikes; a static signal has one
+/// timestep.
 struct Stimulus {
   std::vector<std::vector<std::vector<traces::PackedBits>>> planes;
 
@@ -26,6 +27,7 @@ struct Stimulus {
 Stimulus read_stimulus(const Plan& plan, const traces::TraceReader& trace, std::int64_t position);
 
 /// Checks that the trace belongs to the network (hash, timesteps) before anything is simulated.
-void check_trace(const traces::Network& network, const traces::TraceReader& trace, const std::string& network_path);
+void check_trace(const traces::Network& network, const traces::TraceReader& trace,
+                 const std::string& network_path);
 
 }  // namespace spikeloop::sim

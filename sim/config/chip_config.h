@@ -6,8 +6,8 @@
 
 /// One chip, as its configuration file describes it, checked and with every default filled in.
 ///
-/// Units are in the names. Energies are dynamic energies per named event; leakage and area are per instance of the
-/// component (per bit for memories). Every component object of the file carries a "source" text.
+/// Units are in the names. Energies are dynamic energies per named event; leakage and area are per instance
+/// of the component (per bit for memories). Every component object of the file carries a "source" text.
 namespace spikeloop::sim {
 
 enum class Mapping { kUnrolled };                 ///< rows of the weight matrix = Ky*Kx*Cin (ISAAC, NeuroSim)
@@ -30,8 +30,8 @@ struct ChipConfig {
     int header_bits = 0;  ///< of a packet: destination, stream, timestep, position
   } mesh;
   struct Router {
-    int buffer_flits = 0;         ///< FIFO depth of each of the five input ports
-    int latency_cycles = 0;       ///< from a flit's arrival in the FIFO to its earliest departure
+    int buffer_flits = 0;           ///< FIFO depth of each of the five input ports
+    int latency_cycles = 0;         ///< from a flit's arrival in the FIFO to its earliest departure
     double energy_pj_per_flit = 0;  ///< FIFO write and read, routing, arbitration, crossbar
     double area_um2 = 0, leakage_uw = 0;
   } router;
@@ -49,7 +49,8 @@ struct ChipConfig {
 
   struct Tile {
     int pes = 0;
-    int barrier_latency_cycles = 0;  ///< timestep_sequential: from the last stage's end to the next timestep's start
+    int barrier_latency_cycles =
+        0;  ///< timestep_sequential: from the last stage's end to the next timestep's start
     double control_area_um2 = 0, control_leakage_uw = 0;
   } tile;
   struct Pe {
@@ -73,7 +74,7 @@ struct ChipConfig {
   } column_mux;
   struct Adc {
     int bits = 0;
-    int columns_per_adc = 0;  ///< mux ratio: conversions in sequence per read
+    int columns_per_adc = 0;       ///< mux ratio: conversions in sequence per read
     bool sample_and_hold = false;  ///< the next read may overlap the conversions of the last
     double conversion_latency_ns = 0;
     double energy_pj_per_conversion = 0;
@@ -84,7 +85,8 @@ struct ChipConfig {
     double energy_pj_per_conversion = 0;
     double area_um2 = 0, leakage_uw = 0;  ///< one per ADC
   } shift_add;
-  /// Sums partial sums over the crossbars of a PE and over the PEs of a tile (and, on the owner tile, over tiles).
+  /// Sums partial sums over the crossbars of a PE and over the PEs of a tile (and, on the owner tile, over
+  /// tiles).
   struct AdderTree {
     int latency_cycles_per_level = 0;
     int lanes = 0;  ///< values summed per cycle when partial sums arrive from another tile
@@ -112,7 +114,7 @@ struct ChipConfig {
   } node_adder;
   Memory node_memory;
   struct NeuronUnit {
-    int lanes = 0;  ///< neurons updated per cycle
+    int lanes = 0;           ///< neurons updated per cycle
     int latency_cycles = 0;  ///< pipeline depth: from the last lane's input to the spike
     int membrane_bits = 0;
     double energy_pj_per_update = 0;

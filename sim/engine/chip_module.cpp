@@ -45,7 +45,8 @@ void ClockedModule::on_wake() {
   if (next != kNever) wake(next);
 }
 
-RouterModule::RouterModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip, int tile)
+RouterModule::RouterModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
+                           int tile)
     : ClockedModule(name), rule_(plan, chip, tile, *this) {}
 
 void RouterModule::put_flit(int port, const Flit& flit, Cycle arrival) {
@@ -145,7 +146,8 @@ ChipModule::ChipModule(const sc_core::sc_module_name& name, const Plan& plan, co
 }
 
 void ChipModule::send_limit(int flow, std::int64_t limit, Cycle arrival) {
-  const auto& producer = plan_.stages[static_cast<std::size_t>(plan_.flows[static_cast<std::size_t>(flow)].producer)];
+  const auto& producer =
+      plan_.stages[static_cast<std::size_t>(plan_.flows[static_cast<std::size_t>(flow)].producer)];
   if (producer.kind == StageKind::kHostInput) {
     host_.rule().put_limit(flow, limit, arrival);
     host_.wake(arrival);

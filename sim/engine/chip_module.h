@@ -8,12 +8,13 @@
 #include "sim/rules/router.h"
 #include "sim/rules/tile_core.h"
 
-/// The fast engine: SystemC modules around the component rules. A module sleeps until the next cycle in which its rule
-/// may have work; everything that passes between modules arrives at least a cycle later, so the order in which the
-/// kernel runs them within a cycle does not matter.
+/// The fast engine: SystemC modules around the component rules. A module sleeps until the next cycle in which
+/// its rule may have work; everything that passes between modules arrives at least a cycle later, so the
+/// order in which the kernel runs them within a cycle does not matter.
 namespace spikeloop::sim {
 
-/// One cycle in kernel time. The number is arbitrary (latencies are reported from cycles and the configured clock).
+/// One cycle in kernel time. The number is arbitrary (latencies are reported from cycles and the configured
+/// clock).
 inline constexpr std::uint64_t kCyclePs = 1000;
 
 /// What a link's two ends tell each other: flits forward, credits back. `port` is the receiver's.
@@ -66,8 +67,8 @@ class RouterModule : public ClockedModule, public LinkIf, private RouterPorts {
 
 class CoreModule : public ClockedModule, public LinkIf, private TilePorts {
  public:
-  CoreModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip, const Timing& timing,
-             int tile, const Stimulus& stimulus);
+  CoreModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
+             const Timing& timing, int tile, const Stimulus& stimulus);
   sc_core::sc_port<LinkIf> router{"router"};
   sc_core::sc_port<SidebandIf> sideband{"sideband"};
   void put_flit(int port, const Flit& flit, Cycle arrival) override;
@@ -78,15 +79,19 @@ class CoreModule : public ClockedModule, public LinkIf, private TilePorts {
   Cycle work(Cycle cycle) override { return rule_.evaluate(cycle); }
   void inject_flit(const Flit& flit, Cycle arrival) override { router->put_flit(kLocal, flit, arrival); }
   void return_credit(Cycle arrival) override { router->put_credit(kLocal, arrival); }
-  void send_limit(int flow, std::int64_t limit, Cycle arrival) override { sideband->send_limit(flow, limit, arrival); }
-  void timestep_done(int stage, int timestep, Cycle arrival) override { sideband->timestep_done(stage, timestep, arrival); }
+  void send_limit(int flow, std::int64_t limit, Cycle arrival) override {
+    sideband->send_limit(flow, limit, arrival);
+  }
+  void timestep_done(int stage, int timestep, Cycle arrival) override {
+    sideband->timestep_done(stage, timestep, arrival);
+  }
   TileCore rule_;
 };
 
 class HostModule : public ClockedModule, public LinkIf, private TilePorts {
  public:
-  HostModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip, const Timing& timing,
-             const Stimulus& stimulus);
+  HostModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
+             const Timing& timing, const Stimulus& stimulus);
   sc_core::sc_port<LinkIf> router{"router"};
   sc_core::sc_port<SidebandIf> sideband{"sideband"};
   void put_flit(int port, const Flit& flit, Cycle arrival) override;
@@ -98,15 +103,17 @@ class HostModule : public ClockedModule, public LinkIf, private TilePorts {
   void inject_flit(const Flit& flit, Cycle arrival) override { router->put_flit(kHost, flit, arrival); }
   void return_credit(Cycle arrival) override { router->put_credit(kHost, arrival); }
   void send_limit(int, std::int64_t, Cycle) override {}  // nobody sends to the host under a window
-  void timestep_done(int stage, int timestep, Cycle arrival) override { sideband->timestep_done(stage, timestep, arrival); }
+  void timestep_done(int stage, int timestep, Cycle arrival) override {
+    sideband->timestep_done(stage, timestep, arrival);
+  }
   HostPort rule_;
 };
 
 /// A tile: "tile_<column>_<row>" with its "router" and, when a stage lives there, its "core".
 class TileModule : public sc_core::sc_module {
  public:
-  TileModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip, const Timing& timing,
-             int tile, const Stimulus& stimulus, bool has_core);
+  TileModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
+             const Timing& timing, int tile, const Stimulus& stimulus, bool has_core);
   RouterModule router;
   std::unique_ptr<CoreModule> core;
 };
@@ -114,8 +121,8 @@ class TileModule : public sc_core::sc_module {
 /// The powered part of the chip, for one sample.
 class ChipModule : public sc_core::sc_module, public SidebandIf {
  public:
-  ChipModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip, const Timing& timing,
-             const Stimulus& stimulus);
+  ChipModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
+             const Timing& timing, const Stimulus& stimulus);
   TileModule& tile(int index) { return *tiles_[static_cast<std::size_t>(index)]; }
   int num_tiles() const { return static_cast<int>(tiles_.size()); }
   HostModule& host() { return host_; }

@@ -6,10 +6,11 @@ namespace spikeloop::sim {
 
 /// Gives the code in its scope a SystemC kernel of its own, so that a process can run many simulations.
 ///
-/// A kernel that has started takes no new modules, and the library keeps the current one behind a global pointer.
-/// Modules must be gone before this is. The kernel found at the start is put back and never freed: the library's own
-/// global events belong to the one made before main(). One thread only. This leans on SystemC 2.3's implementation,
-/// not on IEEE 1666; fresh_kernel_test runs two simulations so that an upgrade that breaks it is seen.
+/// A kernel that has started takes no new modules, and the library keeps the current one behind a global
+/// pointer. Modules must be gone before this is. The kernel found at the start is put back and never freed:
+/// the library's own global events belong to the one made before main(). One thread only. This leans on
+/// SystemC 2.3's implementation, not on IEEE 1666; fresh_kernel_test runs two simulations so that an upgrade
+/// that breaks it is seen.
 class FreshKernel {
  public:
   FreshKernel() { make_current(kernel_.get()); }

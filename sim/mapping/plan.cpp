@@ -47,7 +47,8 @@ class Planner {
     for (int node : order_) add_stages(node);
     host_tile_ = chip_.host_port.row * chip_.mesh.columns + chip_.host_port.column;
     for (auto& stage : plan_.stages) {
-      if (stage.kind == StageKind::kHostInput || stage.kind == StageKind::kHostOutput) stage.tile = host_tile_;
+      if (stage.kind == StageKind::kHostInput || stage.kind == StageKind::kHostOutput)
+        stage.tile = host_tile_;
     }
     place();
     for (int node : order_) add_flows(node);
@@ -127,7 +128,8 @@ class Planner {
     return static_cast<int>(plan_.signals.size()) - 1;
   }
 
-  // ---- pass 1: stages and signals -----------------------------------------------------------------------------
+  // ---- pass 1: stages and signals
+  // -----------------------------------------------------------------------------
 
   void add_stages(int node) {
     const auto i = static_cast<std::size_t>(node);
@@ -168,12 +170,14 @@ class Planner {
   void add_pool(int node, const Pool2dParams& pool) {
     const auto i = static_cast<std::size_t>(node);
     const auto in = network_.inputs_of(node);
-    if (in.size() != 1) fail(node, std::to_string(in.size()) + " edges into it", "one (sum them in a Scale node)");
+    if (in.size() != 1)
+      fail(node, std::to_string(in.size()) + " edges into it", "one (sum them in a Scale node)");
     const int source = resolve(in[0]);
     const int source_signal = signal_of_[static_cast<std::size_t>(source)];
     if (source_signal >= 0) {
       const auto& from = plan_.signals[static_cast<std::size_t>(source_signal)];
-      if (from.kind != Signal::Kind::kSpikes) fail(node, "pooling of counts or inputs", "pooling of spikes or values");
+      if (from.kind != Signal::Kind::kSpikes)
+        fail(node, "pooling of counts or inputs", "pooling of spikes or values");
       const int signal = new_signal(Signal::Kind::kCounts, node);
       auto& s = plan_.signals[static_cast<std::size_t>(signal)];
       s.source = source_signal;
@@ -183,7 +187,8 @@ class Planner {
       s.pool_padding = pool.padding;
       signal_of_[i] = signal;
     } else if (is_mvm(source)) {
-      // Values of a convolution meet in a node before they are pooled: its partial results come channel slice by slice.
+      // Values of a convolution meet in a node before they are pooled: its partial results come channel slice
+      // by slice.
       implicit_sum_[node] = new_stage(StageKind::kNode, source, node_at(node).name + ".sum", "node");
     }
     const int id = new_stage(StageKind::kPool, node, node_at(node).name, "pooling");
@@ -198,7 +203,8 @@ class Planner {
     stages_of_[i] = {id};
   }
 
-  // ---- weights on crossbars -----------------------------------------------------------------------------------
+  // ---- weights on crossbars
+  // -----------------------------------------------------------------------------------
 
   void add_mvm(int node) {
     const auto i = static_cast<std::size_t>(node);
@@ -237,13 +243,15 @@ class Planner {
       if (linear->quantised) bits = linear->quantised->bits;
       weights = linear->weight.size();
     }
-    // A differential pair holds the sign in its two columns, so bits - 1 magnitude bits are sliced over cells.
+    // A differential pair holds the sign in its two columns, so bits - 1 magnitude bits are sliced over
+    // cells.
     proto.weight_bits = bits;
     const int slices = ceil_div(std::max(1, bits - 1), chip_.crossbar.cell_bits);
     const int columns_per_output = 2 * slices;
     const int outputs_per_crossbar = chip_.crossbar.columns / columns_per_output;
     if (outputs_per_crossbar < 1) {
-      does_not_fit(std::string("node ") + proto.name, std::to_string(columns_per_output) + " columns per output",
+      does_not_fit(std::string("node ") + proto.name,
+                   std::to_string(columns_per_output) + " columns per output",
                    std::to_string(chip_.crossbar.columns) + " columns per crossbar");
     }
     const int row_blocks = ceil_div(proto.weight_rows, chip_.crossbar.rows);
@@ -259,7 +267,9 @@ class Planner {
     plan_.weights += weights;
     plan_.weight_memory_bits += weights * bits;
 
-    const auto channels_before = [&](int block) { return std::min(proto.channels, block * outputs_per_crossbar); };
+    const auto channels_before = [&](int block) {
+      return std::min(proto.channels, block * outputs_per_crossbar);
+    };
     for (int t = 0; t < tiles; ++t) {
       Stage shard = proto;
       if (tiles > 1) shard.name += "#" + std::to_string(t);
@@ -276,7 +286,8 @@ class Planner {
         piece.crossbar = (p - first) % chip_.pe.crossbars;
         shard.pieces.push_back(piece);
       }
-      // A column block belongs to the tile that holds its first row block; the rest of it sends partial sums there.
+      // A column block belongs to the tile that holds its first row block; the rest of it sends partial sums
+      // there.
       const int owned_begin = ceil_div(first, row_blocks);
       const int owned_end = ceil_div(last, row_blocks);
       shard.channel_begin = channels_before(owned_begin);
@@ -291,7 +302,8 @@ class Planner {
     }
   }
 
-  // ---- pass 2: tiles ------------------------------------------------------------------------------------------
+  // ---- pass 2: tiles
+  // ------------------------------------------------------------------------------------------
 
   int allocate_tile(int layer) {
     const int tile = static_cast<int>(plan_.tile_layer.size());
@@ -327,9 +339,8 @@ class Planner {
         place_node(own[0], wish);
       } else if (kind == StageKind::kPool) {
         auto sum = implicit_sum_.find(node);
-        const int tile = sum != implicit_sum_.end()
-                             ? stage(sum->second).tile
-                             : tiles_of(resolve(network_.inputs_of(node)[0])).at(0);
+        const int tile = sum != implicit_sum_.end() ? stage(sum->second).tile
+                                                    : tiles_of(resolve(network_.inputs_of(node)[0])).at(0);
         stage(own[0]).tile = tile;
         plan_.layers[static_cast<std::size_t>(stage(own[0]).layer)].tiles.push_back(tile);
       }
@@ -341,7 +352,8 @@ class Planner {
       for (const auto& layer : plan_.layers) crossbars += layer.crossbars;
       does_not_fit("mapping",
                    std::to_string(needed) + " tiles (" + std::to_string(crossbars) + " crossbars of " +
-                       std::to_string(chip_.crossbar.rows) + "x" + std::to_string(chip_.crossbar.columns) + ")",
+                       std::to_string(chip_.crossbar.rows) + "x" + std::to_string(chip_.crossbar.columns) +
+                       ")",
                    "at most " + std::to_string(available) + " tiles of " +
                        std::to_string(chip_.tile.pes * chip_.pe.crossbars) + " crossbars");
     }
@@ -386,7 +398,8 @@ class Planner {
     plan_.layers[static_cast<std::size_t>(s.layer)].tiles.push_back(tile);
   }
 
-  /// Whether a node sums something that arrives once and is used at every timestep: it keeps a second map for that.
+  /// Whether a node sums something that arrives once and is used at every timestep: it keeps a second map for
+  /// that.
   bool may_hold_static(int id) {
     if (plan_.timesteps <= 1 || !input_static_) return false;
     for (std::size_t node = 0; node < stages_of_.size(); ++node) {
@@ -405,7 +418,8 @@ class Planner {
     return true;
   }
 
-  // ---- pass 3: flows ------------------------------------------------------------------------------------------
+  // ---- pass 3: flows
+  // ------------------------------------------------------------------------------------------
 
   void connect(int producer, int consumer, Flow::Payload payload, int signal, int channels, bool backward) {
     Flow f;
@@ -432,7 +446,8 @@ class Planner {
           const int need = to.whole_map ? f.items : std::min(f.items, rows * f.row);
           const auto room = chip_.input_buffer.capacity_bits / f.item_bits;
           if (room < need) {
-            does_not_fit("node " + to.name, std::to_string(std::int64_t{need} * f.item_bits) + " bits of input buffer",
+            does_not_fit("node " + to.name,
+                         std::to_string(std::int64_t{need} * f.item_bits) + " bits of input buffer",
                          std::to_string(chip_.input_buffer.capacity_bits) + " bits per tile");
           }
           // More than two timesteps ahead never helps. Whole rows, as credits come in rows.
@@ -465,8 +480,10 @@ class Planner {
     const int signal = signal_of_[s];
     const auto kind = stage(consumer).kind;
     if (signal >= 0) {
-      if (kind == StageKind::kNode) fail(target_node, "bits from node " + node_at(source).name, "values to sum");
-      if (backward) fail(target_node, "a backward edge that carries spikes", "a backward edge into a Scale node");
+      if (kind == StageKind::kNode)
+        fail(target_node, "bits from node " + node_at(source).name, "values to sum");
+      if (backward)
+        fail(target_node, "a backward edge that carries spikes", "a backward edge into a Scale node");
       connect(stages_of_[s].at(0), consumer, Flow::Payload::kSpikes, signal,
               plan_.signals[static_cast<std::size_t>(signal)].channels, backward);
     } else if (is_mvm(source)) {
@@ -475,7 +492,8 @@ class Planner {
         if (channels > 0) connect(shard, consumer, Flow::Payload::kValues, -1, channels, backward);
       }
     } else {
-      connect(stages_of_[s].at(0), consumer, Flow::Payload::kValues, -1, stage(stages_of_[s].at(0)).channels, backward);
+      connect(stages_of_[s].at(0), consumer, Flow::Payload::kValues, -1, stage(stages_of_[s].at(0)).channels,
+              backward);
     }
   }
 
@@ -483,7 +501,8 @@ class Planner {
     const auto i = static_cast<std::size_t>(node);
     if (stages_of_[i].empty()) return;
     const auto& params = node_at(node);
-    if (params.spiking() && stage(stages_of_[i][0]).name != params.name) return;  // behind its sum node: no flow
+    if (params.spiking() && stage(stages_of_[i][0]).name != params.name)
+      return;  // behind its sum node: no flow
     if (auto sum = implicit_sum_.find(node); sum != implicit_sum_.end()) {
       connect_from(network_.inputs_of(node)[0], node, sum->second, false);
       connect(sum->second, stages_of_[i][0], Flow::Payload::kValues, -1, stage(sum->second).channels, false);
@@ -492,7 +511,8 @@ class Planner {
     for (const auto& e : network_.edges) {
       if (e.to != node) continue;
       if (e.backward && stage(stages_of_[i][0]).kind != StageKind::kNode) {
-        fail(node, "a backward edge from node " + node_at(e.from).name, "backward edges into Scale or LIF nodes only");
+        fail(node, "a backward edge from node " + node_at(e.from).name,
+             "backward edges into Scale or LIF nodes only");
       }
       for (int consumer : stages_of_[i]) connect_from(e.from, node, consumer, e.backward);
     }
@@ -505,7 +525,8 @@ class Planner {
         for (int owner : shards) {
           const auto& o = stage(owner);
           if (o.channel_begin <= stage(id).send_begin && stage(id).send_begin < o.channel_end) {
-            connect(id, owner, Flow::Payload::kPartialSums, -1, stage(id).send_end - stage(id).send_begin, false);
+            connect(id, owner, Flow::Payload::kPartialSums, -1, stage(id).send_end - stage(id).send_begin,
+                    false);
           }
         }
       }
@@ -515,12 +536,14 @@ class Planner {
   void check_feeds() const {
     for (const auto& s : plan_.stages) {
       if (s.kind == StageKind::kNode && s.inputs.empty()) {
-        throw InputError(path_, "node " + s.name, "nothing that it sums", "at least one edge of values into it");
+        throw InputError(path_, "node " + s.name, "nothing that it sums",
+                         "at least one edge of values into it");
       }
     }
   }
 
-  // ---- pass 4: what works how often, totals -------------------------------------------------------------------
+  // ---- pass 4: what works how often, totals
+  // -------------------------------------------------------------------
 
   void mark_static() {
     bool changed = true;
@@ -605,7 +628,8 @@ class Planner {
         if (!flow.local) bits += std::int64_t{packet_flits(chip_, flow.item_bits)} * chip_.mesh.flit_bits;
       }
       if (s.kind != StageKind::kHostInput && bits > chip_.output_buffer.capacity_bits) {
-        does_not_fit("node " + s.name, std::to_string(bits) + " bits of output buffer for the packets of one item",
+        does_not_fit("node " + s.name,
+                     std::to_string(bits) + " bits of output buffer for the packets of one item",
                      std::to_string(chip_.output_buffer.capacity_bits) + " bits per tile");
       }
     }
@@ -618,9 +642,10 @@ class Planner {
   Plan plan_;
   std::vector<std::vector<std::int64_t>> shapes_;
   std::vector<int> order_;
-  std::vector<std::vector<int>> stages_of_;  ///< per network node: its stages (shards of a layer); a LIF's: its node
-  std::vector<int> signal_of_;               ///< per network node: the bits it puts out, or -1
-  std::map<int, int> implicit_sum_;          ///< pooling node -> the sum stage before it
+  std::vector<std::vector<int>>
+      stages_of_;                    ///< per network node: its stages (shards of a layer); a LIF's: its node
+  std::vector<int> signal_of_;       ///< per network node: the bits it puts out, or -1
+  std::map<int, int> implicit_sum_;  ///< pooling node -> the sum stage before it
   std::vector<std::int64_t> node_bits_, membrane_bits_;
   int host_tile_ = 0;
 };

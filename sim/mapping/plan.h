@@ -9,23 +9,23 @@
 
 /// What of a network runs where on a chip: the network lowered to stages on tiles and flows between them.
 ///
-/// A *stage* works through its items in raster order, timestep after timestep: item n = timestep * (height * width) +
-/// pixel. A *flow* carries the items of one stage to one other stage, in the same order, as packets over the mesh or
-/// inside a tile. The receiver grants a window: the sender may send item n only while n < limit, and the receiver
-/// raises the limit a row of pixels at a time as it frees memory. Memories are sized so that a whole timestep of a
-/// node fits; that is what makes the dataflow free of deadlock: of the oldest timestep in work, every item always
-/// has a place to go.
+/// A *stage* works through its items in raster order, timestep after timestep: item n = timestep * (height *
+/// width) + pixel. A *flow* carries the items of one stage to one other stage, in the same order, as packets
+/// over the mesh or inside a tile. The receiver grants a window: the sender may send item n only while n <
+/// limit, and the receiver raises the limit a row of pixels at a time as it frees memory. Memories are sized
+/// so that a whole timestep of a node fits; that is what makes the dataflow free of deadlock: of the oldest
+/// timestep in work, every item always has a place to go.
 namespace spikeloop::sim {
 
-/// A bit source that a crossbar reads or a packet carries as bits: a LIF layer, spike counts out of pooling, or the
-/// encoded input.
+/// A bit source that a crossbar reads or a packet carries as bits: a LIF layer, spike counts out of pooling,
+/// or the encoded input.
 struct Signal {
   enum class Kind { kSpikes, kCounts, kInput };
   Kind kind = Kind::kSpikes;
-  std::string name;    ///< network node: trace name of a LIF layer, or the pooling's name
-  int source = -1;     ///< counts: signal that is pooled
+  std::string name;  ///< network node: trace name of a LIF layer, or the pooling's name
+  int source = -1;   ///< counts: signal that is pooled
   int height = 1, width = 1, channels = 0;
-  int bits = 1;        ///< bit planes: 1 for spikes, ceil(log2(k*k + 1)) for counts, input_bits for the input
+  int bits = 1;  ///< bit planes: 1 for spikes, ceil(log2(k*k + 1)) for counts, input_bits for the input
   bool is_signed = false;  ///< the top bit plane counts negative (two's complement)
   bool is_static = false;  ///< the same at every timestep
   std::array<std::int64_t, 2> pool_kernel{1, 1}, pool_stride{1, 1}, pool_padding{0, 0};
@@ -47,19 +47,22 @@ struct Stage {
   int layer = 0;  ///< index into Plan::layers
   int tile = -1;  ///< row * mesh columns + column; the host port's tile for host stages
   int height = 1, width = 1, channels = 0;  ///< of the items it produces (all channels of the layer)
-  bool is_static = false;  ///< works in timestep 0 only; receivers keep what it sent
-  int timesteps = 0;       ///< that it works through; the last one is left out where only a backward edge would use it
+  bool is_static = false;                   ///< works in timestep 0 only; receivers keep what it sent
+  int timesteps =
+      0;  ///< that it works through; the last one is left out where only a backward edge would use it
   std::vector<int> inputs, outputs;  ///< flows
 
   // kMvm: this tile's share of a convolution or linear layer
-  int signal = -1;  ///< what its wordlines read (kMvm), what it pools (kPool of spikes), what it sends (kHostInput)
+  int signal =
+      -1;  ///< what its wordlines read (kMvm), what it pools (kPool of spikes), what it sends (kHostInput)
   std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0}, dilation{1, 1};
   bool whole_map = false;  ///< linear: one window is the whole map
   int weight_rows = 0;     ///< of the whole matrix
   int weight_bits = 8;
   std::vector<Piece> pieces;
   int channel_begin = 0, channel_end = 0;  ///< outputs whose sums end in this tile
-  int send_begin = 0, send_end = 0;  ///< outputs whose partial sums go to the owner tile before it (empty: none)
+  int send_begin = 0,
+      send_end = 0;  ///< outputs whose partial sums go to the owner tile before it (empty: none)
 
   // kNode: sum of its inputs, then the LIF layers behind it
   struct Lif {
@@ -83,8 +86,8 @@ struct Flow {
   int timesteps = 0;               ///< that it carries: fewer than the network's when nobody needs the last
   int depth = 0;                   ///< window: items sent and not yet freed, at most
   bool is_static = false, backward = false;
-  int hops = 0;                    ///< links between the two routers
-  bool local = false;              ///< same tile: no packet
+  int hops = 0;        ///< links between the two routers
+  bool local = false;  ///< same tile: no packet
 };
 
 struct LayerPlan {
@@ -98,10 +101,10 @@ struct Plan {
   std::vector<Stage> stages;
   std::vector<Flow> flows;
   std::vector<Signal> signals;
-  std::vector<LayerPlan> layers;      ///< layer 0 is "(shared)"
-  std::vector<int> tile_layer;        ///< per powered tile: the layer that pays its area and leakage, 0 if none
-  std::vector<int> crossbars_used;    ///< per powered tile
-  int columns = 0, rows = 0;          ///< powered mesh: rows down to the last one in use
+  std::vector<LayerPlan> layers;    ///< layer 0 is "(shared)"
+  std::vector<int> tile_layer;      ///< per powered tile: the layer that pays its area and leakage, 0 if none
+  std::vector<int> crossbars_used;  ///< per powered tile
+  int columns = 0, rows = 0;        ///< powered mesh: rows down to the last one in use
   int tiles_used = 0;
   int timesteps = 0;
   std::int64_t weights = 0, weight_memory_bits = 0;
@@ -113,8 +116,9 @@ struct Plan {
 /// Flits of a packet with `payload_bits` behind its header.
 int packet_flits(const ChipConfig& chip, int payload_bits);
 
-/// Lowers, maps and places. `input_frames`: 1 when the input is the same at every timestep. Throws InputError naming
-/// `network_path` when the network does not fit (what it needs, what there is) or has a node the chip cannot run.
+/// Lowers, maps and places. `input_frames`: 1 when the input is the same at every timestep. Throws InputError
+/// naming `network_path` when the network does not fit (what it needs, what there is) or has a node the chip
+/// cannot run.
 Plan make_plan(const traces::Network& network, const ChipConfig& chip, int timesteps, int input_frames,
                const std::string& network_path);
 

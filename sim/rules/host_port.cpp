@@ -54,8 +54,8 @@ bool HostPort::start_packet(Cycle now) {
     last_flow_ = pick;
     current_flow_ = f;
     current_sent_ = 0;
-    const bool active =
-        stimulus_.item_active(plan_, fl.signal, static_cast<int>(item / fl.items), static_cast<int>(item % fl.items));
+    const bool active = stimulus_.item_active(plan_, fl.signal, static_cast<int>(item / fl.items),
+                                              static_cast<int>(item % fl.items));
     current_flits_ = active ? packet_flits(chip_, fl.item_bits) : timing_.empty_packet_flits;
     flow_flits_[static_cast<std::size_t>(f)] += current_flits_;
     ++packets_;
@@ -141,7 +141,8 @@ Cycle HostPort::evaluate(Cycle now) {
 
 bool HostPort::finished() const {
   for (int s : output_stages_) {
-    if (stage_done_[static_cast<std::size_t>(s)] < plan_.stages[static_cast<std::size_t>(s)].timesteps) return false;
+    if (stage_done_[static_cast<std::size_t>(s)] < plan_.stages[static_cast<std::size_t>(s)].timesteps)
+      return false;
   }
   return true;
 }

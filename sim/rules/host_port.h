@@ -7,11 +7,12 @@
 
 namespace spikeloop::sim {
 
-/// Sends the encoded input into the mesh and collects the results, one flit a cycle each way. Its memory is not
-/// modelled (the host's); it obeys the receivers' windows like any sender.
+/// Sends the encoded input into the mesh and collects the results, one flit a cycle each way. Its memory is
+/// not modelled (the host's); it obeys the receivers' windows like any sender.
 class HostPort {
  public:
-  HostPort(const Plan& plan, const ChipConfig& chip, const Timing& timing, const Stimulus& stimulus, TilePorts& ports);
+  HostPort(const Plan& plan, const ChipConfig& chip, const Timing& timing, const Stimulus& stimulus,
+           TilePorts& ports);
 
   void put_flit(const Flit& flit, Cycle arrival) { ejection_.push({flit, arrival}); }
   void put_injection_credit(Cycle arrival) { coming_credits_.push(arrival); }

@@ -34,7 +34,9 @@ void Router::put_flit(int port, const Flit& flit, Cycle arrival) {
   fifo_[static_cast<std::size_t>(port)].push({flit, arrival + latency_cycles_});
 }
 
-void Router::put_credit(int port, Cycle arrival) { coming_credits_[static_cast<std::size_t>(port)].push(arrival); }
+void Router::put_credit(int port, Cycle arrival) {
+  coming_credits_[static_cast<std::size_t>(port)].push(arrival);
+}
 
 Cycle Router::evaluate(Cycle now) {
   std::array<int, kNumPorts> wants{};  // output that each input's front flit may take now, -1 none

@@ -11,7 +11,8 @@ namespace spikeloop::sim {
 enum Port : std::uint8_t { kLocal, kNorth, kEast, kSouth, kWest, kHost };
 inline constexpr int kNumPorts = 6;
 
-/// One link transfer. A packet is one item of one flow; its flits follow each other without a gap from another packet.
+/// One link transfer. A packet is one item of one flow; its flits follow each other without a gap from
+/// another packet.
 struct Flit {
   std::int32_t flow = 0;
   std::int64_t item = 0;
@@ -26,11 +27,12 @@ class RouterPorts {
   virtual void send_credit(int port, Cycle arrival) = 0;
 };
 
-/// Wormhole router: an input FIFO per port, XY routing, one packet at a time per output, round-robin among inputs,
-/// credits for every FIFO slot downstream.
+/// Wormhole router: an input FIFO per port, XY routing, one packet at a time per output, round-robin among
+/// inputs, credits for every FIFO slot downstream.
 ///
-/// In every cycle each output with a credit takes at most one flit, and each input gives at most one. A flit that
-/// arrives in cycle a may leave in cycle a + latency_cycles at the earliest; it is in the next FIFO link cycles later.
+/// In every cycle each output with a credit takes at most one flit, and each input gives at most one. A flit
+/// that arrives in cycle a may leave in cycle a + latency_cycles at the earliest; it is in the next FIFO link
+/// cycles later.
 class Router {
  public:
   Router(const Plan& plan, const ChipConfig& chip, int tile, RouterPorts& ports);
@@ -59,7 +61,7 @@ class Router {
   std::array<Ring<Waiting>, kNumPorts> fifo_;
   std::array<int, kNumPorts> credits_{};
   std::array<Ring<Cycle>, kNumPorts> coming_credits_;
-  std::array<int, kNumPorts> owner_{};      ///< input that holds the output, -1 free
+  std::array<int, kNumPorts> owner_{};       ///< input that holds the output, -1 free
   std::array<int, kNumPorts> last_grant_{};  ///< round-robin pointer
   std::int64_t flits_ = 0, link_flits_ = 0;
 };

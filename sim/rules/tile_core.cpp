@@ -17,8 +17,8 @@ int tree_levels(int inputs) {
   return levels;
 }
 
-/// Cycles from the last conversion of a window to its sums: shift-and-add, then the adder trees over the crossbars of
-/// a PE and over the PEs that hold row blocks of the same outputs.
+/// Cycles from the last conversion of a window to its sums: shift-and-add, then the adder trees over the
+/// crossbars of a PE and over the PEs that hold row blocks of the same outputs.
 int result_latency(const ChipConfig& chip, const Stage& stage) {
   int most_in_pe = 1;
   int most_pes = 1;
@@ -27,7 +27,8 @@ int result_latency(const ChipConfig& chip, const Stage& stage) {
     for (const auto& p : stage.pieces)
       if (p.column_block == first.column_block) ++per_pe[static_cast<std::size_t>(p.pe)];
     most_in_pe = std::max(most_in_pe, *std::max_element(per_pe.begin(), per_pe.end()));
-    most_pes = std::max(most_pes, static_cast<int>(std::count_if(per_pe.begin(), per_pe.end(), [](int n) { return n > 0; })));
+    most_pes = std::max(
+        most_pes, static_cast<int>(std::count_if(per_pe.begin(), per_pe.end(), [](int n) { return n > 0; })));
   }
   return chip.shift_add.latency_cycles +
          chip.adder_tree.latency_cycles_per_level * (tree_levels(most_in_pe) + tree_levels(most_pes));
@@ -67,8 +68,8 @@ bool FlowLimits::may_send(int flow, std::int64_t item, Cycle now) {
   return item < state.limit;
 }
 
-TileCore::TileCore(const Plan& plan, const ChipConfig& chip, const Timing& timing, int tile, const Stimulus& stimulus,
-                   TilePorts& ports)
+TileCore::TileCore(const Plan& plan, const ChipConfig& chip, const Timing& timing, int tile,
+                   const Stimulus& stimulus, TilePorts& ports)
     : plan_(plan),
       chip_(chip),
       timing_(timing),
@@ -83,7 +84,8 @@ TileCore::TileCore(const Plan& plan, const ChipConfig& chip, const Timing& timin
       released_timesteps_(chip.schedule == Schedule::kTimestepSequential ? 1 : plan.timesteps) {
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const auto& stage = plan.stages[s];
-    if (stage.tile != tile || stage.kind == StageKind::kHostInput || stage.kind == StageKind::kHostOutput) continue;
+    if (stage.tile != tile || stage.kind == StageKind::kHostInput || stage.kind == StageKind::kHostOutput)
+      continue;
     Work w;
     w.stage = &stage;
     w.id = static_cast<int>(s);
@@ -95,8 +97,9 @@ TileCore::TileCore(const Plan& plan, const ChipConfig& chip, const Timing& timin
       mvm_ = index;
       const auto& signal = plan.signals[static_cast<std::size_t>(stage.signal)];
       w.windows = make_windows(stage, signal.height, signal.width);
-      window_bits_.assign(static_cast<std::size_t>(signal.bits),
-                          std::vector<std::uint64_t>(static_cast<std::size_t>((stage.weight_rows + 63) / 64)));
+      window_bits_.assign(
+          static_cast<std::size_t>(signal.bits),
+          std::vector<std::uint64_t>(static_cast<std::size_t>((stage.weight_rows + 63) / 64)));
       result_latency_ = result_latency(chip, stage);
     } else if (stage.kind == StageKind::kPool) {
       pools_.push_back(index);
@@ -122,7 +125,9 @@ void TileCore::put_limit(int flow_id, std::int64_t limit, Cycle arrival) {
   limit_arrivals_.push_back(arrival);
   std::push_heap(limit_arrivals_.begin(), limit_arrivals_.end(), std::greater<>());
 }
-void TileCore::release_timesteps(int timesteps, Cycle arrival) { coming_releases_.push({arrival, timesteps}); }
+void TileCore::release_timesteps(int timesteps, Cycle arrival) {
+  coming_releases_.push({arrival, timesteps});
+}
 
 const StageCounters& TileCore::counters(int stage) const {
   return works_[static_cast<std::size_t>(work_of_stage_[static_cast<std::size_t>(stage)])].counters;
@@ -147,7 +152,8 @@ std::string TileCore::describe() const {
   return text;
 }
 
-// ---- what an item needs and leaves ------------------------------------------------------------------------------
+// ---- what an item needs and leaves
+// ------------------------------------------------------------------------------
 
 bool TileCore::gate_open(const Work& w, std::int64_t item) const {
   return item < w.total && item / w.stage->items() < released_timesteps_;
@@ -177,13 +183,15 @@ bool TileCore::window_ready(const Work& w, std::int64_t item) const {
 int TileCore::packet_size(int flow_id, std::int64_t item) const {
   const auto& f = flow(flow_id);
   if (f.payload == Flow::Payload::kSpikes &&
-      !stimulus_.item_active(plan_, f.signal, static_cast<int>(item / f.items), static_cast<int>(item % f.items))) {
+      !stimulus_.item_active(plan_, f.signal, static_cast<int>(item / f.items),
+                             static_cast<int>(item % f.items))) {
     return timing_.empty_packet_flits;
   }
   return packet_flits(chip_, f.item_bits);
 }
 
-/// Takes the places that an item's sends will need: windows at the receivers, mailboxes, output buffer. All or none.
+/// Takes the places that an item's sends will need: windows at the receivers, mailboxes, output buffer. All
+/// or none.
 bool TileCore::reserve_outputs(Work& w, std::int64_t item, Cycle now) {
   const std::int64_t timestep = item / w.stage->items();
   std::int64_t bits = 0;
@@ -202,7 +210,8 @@ bool TileCore::reserve_outputs(Work& w, std::int64_t item, Cycle now) {
   for (int f : w.stage->outputs) {
     const auto& fl = flow(f);
     const auto consumer = plan_.stages[static_cast<std::size_t>(fl.consumer)].kind;
-    if (timestep < fl.timesteps && fl.local && consumer == StageKind::kNode) mailbox_[static_cast<std::size_t>(f)] = 1;
+    if (timestep < fl.timesteps && fl.local && consumer == StageKind::kNode)
+      mailbox_[static_cast<std::size_t>(f)] = 1;
   }
   return true;
 }
@@ -243,7 +252,8 @@ void TileCore::give_back(Work& w, std::int64_t freed, Cycle now) {
   if (after == before) return;
   for (int f : w.stage->inputs) {
     const auto& fl = flow(f);
-    if (fl.payload == Flow::Payload::kPartialSums || (fl.is_static && w.stage->kind == StageKind::kNode)) continue;
+    if (fl.payload == Flow::Payload::kPartialSums || (fl.is_static && w.stage->kind == StageKind::kNode))
+      continue;
     ports_.send_limit(f, after + (fl.backward ? 0 : fl.depth), now + 1 + fl.hops);
   }
 }
@@ -257,18 +267,19 @@ void TileCore::track_blocked(Work& w, bool blocked, Cycle now) {
   }
 }
 
-/// A whole item of a flow is in this tile: bits go to the input buffer or the pooling memory at once; values wait for
-/// an adder (by the caller).
+/// A whole item of a flow is in this tile: bits go to the input buffer or the pooling memory at once; values
+/// wait for an adder (by the caller).
 void TileCore::take_delivery(int flow_id) {
   const auto& f = flow(flow_id);
   auto& w = works_[static_cast<std::size_t>(work_of_stage_[static_cast<std::size_t>(f.consumer)])];
-  w.counters.events[w.stage->kind == StageKind::kPool ? Component::kPoolingMemoryWrite : Component::kInputBufferWrite] +=
-      f.item_bits;
+  w.counters.events[w.stage->kind == StageKind::kPool ? Component::kPoolingMemoryWrite
+                                                      : Component::kInputBufferWrite] += f.item_bits;
   ++arrived(flow_id);
   changed_ = true;
 }
 
-// ---- the cycle --------------------------------------------------------------------------------------------------
+// ---- the cycle
+// --------------------------------------------------------------------------------------------------
 
 Cycle TileCore::evaluate(Cycle now) {
   changed_ = false;
@@ -332,7 +343,10 @@ void TileCore::finish_due(Cycle now) {
     window_item_ = fetch_.item;
     auto& w = works_[static_cast<std::size_t>(mvm_)];
     const std::int64_t timestep = fetch_.item / w.stage->items();
-    give_back(w, timestep * w.input_items + w.windows.freed[static_cast<std::size_t>(fetch_.item % w.stage->items())], now);
+    give_back(
+        w,
+        timestep * w.input_items + w.windows.freed[static_cast<std::size_t>(fetch_.item % w.stage->items())],
+        now);
     changed_ = true;
   }
   if (crossbars_.busy && crossbars_.end <= now) {
@@ -344,7 +358,8 @@ void TileCore::finish_due(Cycle now) {
     neurons_.busy = false;
     auto& w = works_[static_cast<std::size_t>(neurons_.work)];
     give_back(w, neurons_.item + 1, now);
-    neuron_results_.push({now + (w.stage->lifs.empty() ? 0 : chip_.neuron_unit.latency_cycles), neurons_.work, neurons_.item});
+    neuron_results_.push(
+        {now + (w.stage->lifs.empty() ? 0 : chip_.neuron_unit.latency_cycles), neurons_.work, neurons_.item});
     changed_ = true;
   }
   while (!neuron_results_.empty() && neuron_results_.front().ready <= now) {
@@ -358,7 +373,10 @@ void TileCore::finish_due(Cycle now) {
     pooling_.busy = false;
     auto& w = works_[static_cast<std::size_t>(pooling_.work)];
     const std::int64_t timestep = pooling_.item / w.stage->items();
-    give_back(w, timestep * w.input_items + w.windows.freed[static_cast<std::size_t>(pooling_.item % w.stage->items())], now);
+    give_back(w,
+              timestep * w.input_items +
+                  w.windows.freed[static_cast<std::size_t>(pooling_.item % w.stage->items())],
+              now);
     send_outputs(w, pooling_.item, now);
     item_done(w, pooling_.item, now);
   }
@@ -374,7 +392,8 @@ void TileCore::inject(Cycle now) {
   flit.tail = ++packet.sent == packet.flits;
   --injection_credits_;
   ++flits_injected_;
-  auto& producer = works_[static_cast<std::size_t>(work_of_stage_[static_cast<std::size_t>(flow(packet.flow).producer)])];
+  auto& producer =
+      works_[static_cast<std::size_t>(work_of_stage_[static_cast<std::size_t>(flow(packet.flow).producer)])];
   producer.counters.events[Component::kOutputBufferRead] += chip_.mesh.flit_bits;
   output_bits_ -= chip_.mesh.flit_bits;
   ports_.inject_flit(flit, now + chip_.link.latency_cycles);
@@ -382,7 +401,8 @@ void TileCore::inject(Cycle now) {
   changed_ = true;
 }
 
-/// The oldest window's sums leave the pipeline: to the node adder here, to other tiles, or to the tile that owns them.
+/// The oldest window's sums leave the pipeline: to the node adder here, to other tiles, or to the tile that
+/// owns them.
 void TileCore::release_results(Cycle now) {
   if (results_.empty() || results_.front().ready > now) return;
   auto& w = works_[static_cast<std::size_t>(mvm_)];
@@ -405,7 +425,8 @@ void TileCore::release_results(Cycle now) {
   item_done(w, item, now);
 }
 
-/// Counts the set wordlines of a window per row block, charges the reads, returns how long the slowest crossbar works.
+/// Counts the set wordlines of a window per row block, charges the reads, returns how long the slowest
+/// crossbar works.
 Cycle TileCore::read_window(Work& w, std::int64_t item) {
   const auto& s = *w.stage;
   const auto& signal = plan_.signals[static_cast<std::size_t>(s.signal)];
@@ -492,14 +513,15 @@ void TileCore::start_crossbars(Cycle now) {
   }
 }
 
-/// The node adder serves the packet from the network and the local registers in turn; the adder tree takes partial
-/// sums of other tiles.
+/// The node adder serves the packet from the network and the local registers in turn; the adder tree takes
+/// partial sums of other tiles.
 void TileCore::start_adders(Cycle now) {
   const bool packet = assembly_.complete;
   const bool partial = packet && flow(assembly_.flow).payload == Flow::Payload::kPartialSums;
   if (partial && !tree_adder_.busy) {
     const auto& f = flow(assembly_.flow);
-    tree_adder_ = {true, now + std::max(1, ceil_div(f.channels, chip_.adder_tree.lanes)), assembly_.flow, true};
+    tree_adder_ = {true, now + std::max(1, ceil_div(f.channels, chip_.adder_tree.lanes)), assembly_.flow,
+                   true};
     works_[static_cast<std::size_t>(mvm_)].counters.events[Component::kAdderTree] += f.channels;
     changed_ = true;
   }
@@ -518,7 +540,8 @@ void TileCore::start_adders(Cycle now) {
     last_source_ = source;
     const auto& fl = flow(f);
     node_adder_ = {true, now + std::max(1, ceil_div(fl.channels, chip_.node_adder.lanes)), f, source == 0};
-    auto& events = works_[static_cast<std::size_t>(work_of_stage_[static_cast<std::size_t>(fl.consumer)])].counters.events;
+    auto& events = works_[static_cast<std::size_t>(work_of_stage_[static_cast<std::size_t>(fl.consumer)])]
+                       .counters.events;
     events[Component::kNodeAdder] += fl.channels;
     events[Component::kNodeMemoryRead] += fl.item_bits;
     events[Component::kNodeMemoryWrite] += fl.item_bits;
@@ -550,7 +573,8 @@ void TileCore::start_neurons(Cycle now) {
     const auto lifs = static_cast<std::int64_t>(s.lifs.size());
     bool holds_static = false;
     for (int f : s.inputs) holds_static = holds_static || (flow(f).is_static && !s.is_static);
-    events[Component::kNodeMemoryRead] += std::int64_t{s.channels} * chip_.node_adder.value_bits * (holds_static ? 2 : 1);
+    events[Component::kNodeMemoryRead] +=
+        std::int64_t{s.channels} * chip_.node_adder.value_bits * (holds_static ? 2 : 1);
     events[Component::kNeuronUnit] += lifs * s.channels;
     events[Component::kMembraneMemoryRead] += lifs * s.channels * chip_.neuron_unit.membrane_bits;
     events[Component::kMembraneMemoryWrite] += lifs * s.channels * chip_.neuron_unit.membrane_bits;
@@ -587,7 +611,8 @@ void TileCore::start_pooling(Cycle now) {
   }
 }
 
-/// One flit a cycle from the router, into the packet register; bits are written through, values stay until added.
+/// One flit a cycle from the router, into the packet register; bits are written through, values stay until
+/// added.
 void TileCore::eject(Cycle now) {
   if (ejection_.empty() || ejection_.front().ready > now || assembly_.complete) return;
   const Flit flit = ejection_.front().flit;

@@ -17,7 +17,8 @@ class TilePorts {
   virtual ~TilePorts() = default;
   virtual void inject_flit(const Flit& flit, Cycle arrival) = 0;  ///< into the router's local input
   virtual void return_credit(Cycle arrival) = 0;                  ///< for a slot of the tile's ejection FIFO
-  virtual void send_limit(int flow, std::int64_t limit, Cycle arrival) = 0;  ///< to the flow's sender, beside the mesh
+  virtual void send_limit(int flow, std::int64_t limit,
+                          Cycle arrival) = 0;  ///< to the flow's sender, beside the mesh
   virtual void timestep_done(int stage, int timestep, Cycle arrival) = 0;
 };
 
@@ -51,10 +52,11 @@ class FlowLimits {
 
 /// Everything of a tile but its router, as rules that are told the cycle.
 ///
-/// In each cycle, in this order: what ends in it takes effect (1), then a flit enters the router (2), finished windows
-/// leave the shift-and-add pipeline (3), crossbars and window fetch start (4), the node adder and the adder tree take
-/// a packet (5), the neuron unit and the pooling unit start an item (6), a flit is taken from the router (7). Later
-/// steps feed earlier ones, so what a step puts down is used in the next cycle at the earliest.
+/// In each cycle, in this order: what ends in it takes effect (1), then a flit enters the router (2),
+/// finished windows leave the shift-and-add pipeline (3), crossbars and window fetch start (4), the node
+/// adder and the adder tree take a packet (5), the neuron unit and the pooling unit start an item (6), a flit
+/// is taken from the router (7). Later steps feed earlier ones, so what a step puts down is used in the next
+/// cycle at the earliest.
 class TileCore {
  public:
   TileCore(const Plan& plan, const ChipConfig& chip, const Timing& timing, int tile, const Stimulus& stimulus,

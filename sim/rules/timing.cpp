@@ -66,11 +66,13 @@ WindowTable make_windows(const Stage& stage, int input_height, int input_width) 
       }
       table.in_bounds.push_back(in_bounds);
       table.new_items.push_back(in_bounds - shared);
-      // The next window of this row, and the first of the next row, each use nothing before its top left pixel.
+      // The next window of this row, and the first of the next row, each use nothing before its top left
+      // pixel.
       const bool row_end = ox + 1 == stage.width;
       const int next_row = std::max(0, top + stage.stride[0]) * input_width;
       int freed = next_row;
-      if (!row_end) freed = std::min(next_row, std::max(0, top) * input_width + std::max(0, left + stage.stride[1]));
+      if (!row_end)
+        freed = std::min(next_row, std::max(0, top) * input_width + std::max(0, left + stage.stride[1]));
       if (row_end && oy + 1 == stage.height) freed = input_height * input_width;
       table.freed.push_back(std::min(freed, input_height * input_width));
     }

@@ -23,8 +23,8 @@ Timing make_timing(const ChipConfig& chip);
 /// Smallest number of whole cycles that covers a time.
 int cycles_of(double time_ns, double frequency_mhz);
 
-/// Cycles that one crossbar works for `passes` reads whose columns take `phases` conversions each, one after the other
-/// on each ADC. With sample and hold the next read runs while the last one's columns are converted.
+/// Cycles that one crossbar works for `passes` reads whose columns take `phases` conversions each, one after
+/// the other on each ADC. With sample and hold the next read runs while the last one's columns are converted.
 Cycle crossbar_cycles(const Timing& timing, bool sample_and_hold, std::int64_t passes, int phases);
 
 /// Reads needed for `active` set wordlines.
@@ -32,10 +32,10 @@ std::int64_t read_passes(const ChipConfig& chip, int active);
 
 /// How a stage's windows lie in its input map, per output pixel in raster order.
 struct WindowTable {
-  std::vector<int> needed;      ///< input items that must have arrived, counted from the timestep's start
-  std::vector<int> new_items;   ///< input items not in the window before it (in the same row)
-  std::vector<int> in_bounds;   ///< input items in the window, padding left out
-  std::vector<int> freed;       ///< input items that no later window of the timestep uses
+  std::vector<int> needed;     ///< input items that must have arrived, counted from the timestep's start
+  std::vector<int> new_items;  ///< input items not in the window before it (in the same row)
+  std::vector<int> in_bounds;  ///< input items in the window, padding left out
+  std::vector<int> freed;      ///< input items that no later window of the timestep uses
 };
 WindowTable make_windows(const Stage& stage, int input_height, int input_width);
 

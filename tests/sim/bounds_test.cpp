@@ -13,7 +13,8 @@
 namespace spikeloop::sim {
 namespace {
 
-/// Without a single set bit the bound's events are the simulator's: the energy differs by leakage over time only.
+/// Without a single set bit the bound's events are the simulator's: the energy differs by leakage over time
+/// only.
 TEST(Bounds, DynamicEnergyIsExactWithoutSpikes) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -29,7 +30,8 @@ TEST(Bounds, DynamicEnergyIsExactWithoutSpikes) {
     const auto add = [&](const Inventory& inventory, std::int64_t count) {
       for (auto l : leakage_aj(inventory, bounds.latency_ns)) leakage += count * l;
     };
-    const auto plan_tiles = std::count_if(m.tiles.begin(), m.tiles.end(), [](const auto& t) { return !t.layers.empty(); });
+    const auto plan_tiles =
+        std::count_if(m.tiles.begin(), m.tiles.end(), [](const auto& t) { return !t.layers.empty(); });
     add(tile_inventory(chip), plan_tiles);
     add(router_inventory(chip), static_cast<std::int64_t>(m.tiles.size()));
     add(host_inventory(chip), 1);
@@ -38,7 +40,8 @@ TEST(Bounds, DynamicEnergyIsExactWithoutSpikes) {
 }
 
 TEST(Bounds, RefusesWhatDoesNotFit) {
-  const auto big = testing::NetworkBuilder({2, 4, 4}).conv("c", "input", 64, 3).lif("l", {"c"}).output("l", {64, 4, 4}, 1);
+  const auto big =
+      testing::NetworkBuilder({2, 4, 4}).conv("c", "input", 64, 3).lif("l", {"c"}).output("l", {64, 4, 4}, 1);
   EXPECT_THROW(lower_bounds(big, testing::tiny_chip(), "net.nir"), InputError);
 }
 

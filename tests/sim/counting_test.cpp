@@ -6,7 +6,8 @@
 #include "tests/support/random_chip.h"
 #include "tests/support/tiny.h"
 
-/// The simulator's counts against counters that know nothing of its plan: they walk the network and the trace.
+/// The simulator's counts against counters that know nothing of its plan: they walk the network and the
+/// trace.
 namespace spikeloop::sim {
 namespace {
 
@@ -67,7 +68,8 @@ class Counter {
   }
 
   std::int64_t window_reads(const std::vector<int>& rows, int bits, int outputs) const {
-    const int slices = (4 + chip_.crossbar.cell_bits - 1) / chip_.crossbar.cell_bits;  // 5-bit weights: 4 and a sign
+    const int slices =
+        (4 + chip_.crossbar.cell_bits - 1) / chip_.crossbar.cell_bits;  // 5-bit weights: 4 and a sign
     const int per_crossbar = chip_.crossbar.columns / (2 * slices);
     const int column_blocks = (outputs + per_crossbar - 1) / per_crossbar;
     std::int64_t reads = 0;
@@ -90,7 +92,11 @@ class Counter {
     Map map;
     if (n.as<traces::InputParams>() != nullptr) {
       const auto& in = trace_.input;
-      map = {static_cast<int>(in.height), static_cast<int>(in.width), static_cast<int>(in.channels), in.bits, {}};
+      map = {static_cast<int>(in.height),
+             static_cast<int>(in.width),
+             static_cast<int>(in.channels),
+             in.bits,
+             {}};
       const auto size = in.height * in.width * in.channels;
       for (std::int64_t i = 0; i < size; ++i)
         map.value.push_back(in.data[static_cast<std::size_t>(sample * size + i)] & ((1 << in.bits) - 1));
@@ -98,8 +104,11 @@ class Counter {
     }
     if (n.spiking()) {
       const auto& spikes = trace_.nodes.at(n.name);
-      map = {static_cast<int>(spikes.info.height), static_cast<int>(spikes.info.width),
-             static_cast<int>(spikes.info.channels), 1, {}};
+      map = {static_cast<int>(spikes.info.height),
+             static_cast<int>(spikes.info.width),
+             static_cast<int>(spikes.info.channels),
+             1,
+             {}};
       const auto& bits = spikes.spikes[static_cast<std::size_t>(sample)][static_cast<std::size_t>(timestep)];
       for (std::int64_t i = 0; i < spikes.info.bits(); ++i)
         map.value.push_back(static_cast<int>(bits[static_cast<std::size_t>(i / 64)] >> (i % 64) & 1U));

@@ -10,8 +10,8 @@
 #include "tests/support/random_chip.h"
 #include "tests/support/tiny.h"
 
-/// The component rules driven by a plain loop that evaluates everything in every cycle, in an order of its own. The
-/// fast engine, which lets modules sleep, must come to the same cycle and the same counts.
+/// The component rules driven by a plain loop that evaluates everything in every cycle, in an order of its
+/// own. The fast engine, which lets modules sleep, must come to the same cycle and the same counts.
 namespace spikeloop::sim {
 namespace {
 
@@ -34,7 +34,8 @@ class EveryCycleChip {
   bool run(Cycle limit) {
     Cycle end = limit;
     for (Cycle now = 0; now < end; ++now) {
-      for (auto it = cores_.rbegin(); it != cores_.rend(); ++it) (*it)->evaluate(now);  // not the kernel's order
+      for (auto it = cores_.rbegin(); it != cores_.rend(); ++it)
+        (*it)->evaluate(now);  // not the kernel's order
       host_.evaluate(now);
       for (auto& r : routers_) r->evaluate(now);
       if (host_.finished() && end == limit) end = std::min(limit, now + 1000);  // let the rest come to an end
@@ -59,19 +60,26 @@ class EveryCycleChip {
       if (port == kHost) return chip.host_.put_injection_credit(arrival);
       chip.router(chip.neighbour(tile, port)).put_credit(back(port), arrival);
     }
-    static int back(int port) { return port == kNorth ? kSouth : port == kSouth ? kNorth : port == kEast ? kWest : kEast; }
+    static int back(int port) {
+      return port == kNorth ? kSouth : port == kSouth ? kNorth : port == kEast ? kWest : kEast;
+    }
     EveryCycleChip& chip;
     int tile;
   };
   struct Tiles : TilePorts {
     Tiles(EveryCycleChip& c, int t) : chip(c), tile(t) {}
-    int at() const { return tile >= 0 ? tile : chip.chip_.host_port.row * chip.plan_.columns + chip.chip_.host_port.column; }
+    int at() const {
+      return tile >= 0 ? tile : chip.chip_.host_port.row * chip.plan_.columns + chip.chip_.host_port.column;
+    }
     int port() const { return tile >= 0 ? kLocal : kHost; }
-    void inject_flit(const Flit& flit, Cycle arrival) override { chip.router(at()).put_flit(port(), flit, arrival); }
+    void inject_flit(const Flit& flit, Cycle arrival) override {
+      chip.router(at()).put_flit(port(), flit, arrival);
+    }
     void return_credit(Cycle arrival) override { chip.router(at()).put_credit(port(), arrival); }
     void send_limit(int flow, std::int64_t limit, Cycle arrival) override {
       const auto& producer =
-          chip.plan_.stages[static_cast<std::size_t>(chip.plan_.flows[static_cast<std::size_t>(flow)].producer)];
+          chip.plan_
+              .stages[static_cast<std::size_t>(chip.plan_.flows[static_cast<std::size_t>(flow)].producer)];
       if (producer.kind == StageKind::kHostInput) return chip.host_.put_limit(flow, limit, arrival);
       chip.core(producer.tile).put_limit(flow, limit, arrival);
     }
@@ -81,7 +89,10 @@ class EveryCycleChip {
   };
 
   int neighbour(int tile, int port) const {
-    return port == kNorth ? tile - plan_.columns : port == kSouth ? tile + plan_.columns : port == kEast ? tile + 1 : tile - 1;
+    return port == kNorth   ? tile - plan_.columns
+           : port == kSouth ? tile + plan_.columns
+           : port == kEast  ? tile + 1
+                            : tile - 1;
   }
   void done(int timestep, Cycle arrival) {
     --left_[static_cast<std::size_t>(timestep)];
@@ -123,11 +134,13 @@ TEST(EveryCycle, GivesTheSameCyclesAndCountsAsTheEngineThatSleeps) {
     ASSERT_TRUE(plain.run(m.samples[0].cycles + 2000)) << "the plain loop is slower";
     EXPECT_EQ(plain.host().last_arrival() + 1, m.samples[0].cycles);
     std::vector<EventCounts> events(plan.layers.size());
-    std::vector<std::int64_t> blocked(plan.layers.size()), first(plan.layers.size(), kNever), last(plan.layers.size());
+    std::vector<std::int64_t> blocked(plan.layers.size()), first(plan.layers.size(), kNever),
+        last(plan.layers.size());
     for (std::size_t s = 0; s < plan.stages.size(); ++s) {
       const auto& stage = plan.stages[s];
       const bool host = stage.kind == StageKind::kHostInput || stage.kind == StageKind::kHostOutput;
-      const auto& c = host ? plain.host().counters(static_cast<int>(s)) : plain.core(stage.tile).counters(static_cast<int>(s));
+      const auto& c = host ? plain.host().counters(static_cast<int>(s))
+                           : plain.core(stage.tile).counters(static_cast<int>(s));
       const auto layer = static_cast<std::size_t>(stage.layer);
       events[layer] += c.events;
       blocked[layer] += c.blocked_cycles;

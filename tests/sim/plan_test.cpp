@@ -26,12 +26,15 @@ std::string error_of(const traces::Network& network, const ChipConfig& chip) {
   return "";
 }
 
-// 5-bit weights: 4 magnitude bits in one 4-bit cell, two columns per output, so four outputs per 8-column crossbar.
+// 5-bit weights: 4 magnitude bits in one 4-bit cell, two columns per output, so four outputs per 8-column
+// crossbar.
 TEST(Plan, SlicesWeightsIntoPieces) {
   auto chip = tiny_chip();
   chip.mesh.columns = 8;
-  // 3x3x2 = 18 rows: 3 row blocks of 8, 8, 2; 6 outputs: 2 column blocks of 4 and 2 outputs. 6 pieces, 2 per tile.
-  const auto network = NetworkBuilder({2, 4, 4}).conv("c", "input", 6, 3).lif("l", {"c"}).output("l", {6, 4, 4}, 2);
+  // 3x3x2 = 18 rows: 3 row blocks of 8, 8, 2; 6 outputs: 2 column blocks of 4 and 2 outputs. 6 pieces, 2 per
+  // tile.
+  const auto network =
+      NetworkBuilder({2, 4, 4}).conv("c", "input", 6, 3).lif("l", {"c"}).output("l", {6, 4, 4}, 2);
   const auto plan = make_plan(network, chip, 2, 1, "net.nir");
   ASSERT_EQ(plan.layers[2].name, "c");
   EXPECT_EQ(plan.layers[2].crossbars, 6);
@@ -77,20 +80,27 @@ TEST(Plan, StaticAndBackwardStagesWorkFewerTimesteps) {
   EXPECT_EQ(stage_named(plan, "n1").timesteps, 4);
   EXPECT_EQ(stage_named(plan, "back").timesteps, 3) << "nobody uses the last timestep's feedback";
   ASSERT_EQ(stage_named(plan, "n0").lifs.size(), 1U);
-  EXPECT_EQ(stage_named(plan, "n0").tile, stage_named(plan, "stem").tile) << "sums live where they are produced";
+  EXPECT_EQ(stage_named(plan, "n0").tile, stage_named(plan, "stem").tile)
+      << "sums live where they are produced";
 }
 
 TEST(Plan, SaysWhatDoesNotFit) {
   const auto chip = tiny_chip();
-  const auto big = NetworkBuilder({2, 4, 4}).conv("c", "input", 16, 3).lif("l", {"c"}).output("l", {16, 4, 4}, 1);
+  const auto big =
+      NetworkBuilder({2, 4, 4}).conv("c", "input", 16, 3).lif("l", {"c"}).output("l", {16, 4, 4}, 1);
   EXPECT_EQ(error_of(big, chip),
-            "net.nir: mapping: found a network that needs 6 tiles (12 crossbars of 8x8), expected at most 2 tiles of 2 "
+            "net.nir: mapping: found a network that needs 6 tiles (12 crossbars of 8x8), expected at most 2 "
+            "tiles of 2 "
             "crossbars on chip tiny");
 
   auto small_buffer = tiny_chip();
   small_buffer.mesh.columns = 8;
   small_buffer.input_buffer.capacity_bits = 16;
-  const auto net = NetworkBuilder({2, 4, 4}).conv("c", "input", 2, 1).lif("l", {"c"}).conv("d", "l", 2, 3).lif("m", {"d"})
+  const auto net = NetworkBuilder({2, 4, 4})
+                       .conv("c", "input", 2, 1)
+                       .lif("l", {"c"})
+                       .conv("d", "l", 2, 3)
+                       .lif("m", {"d"})
                        .output("m", {2, 4, 4}, 1);
   EXPECT_NE(error_of(net, small_buffer).find("bits of input buffer"), std::string::npos);
 }
@@ -100,7 +110,8 @@ TEST(Plan, RefusesWhatTheChipDoesNotHave) {
   auto scaled = NetworkBuilder({1, 2, 2}).conv("c", "input", 1, 1).sum("s", {"c"}).output("s", {1, 2, 2}, 1);
   scaled.nodes[static_cast<std::size_t>(scaled.find("s"))].as<traces::ScaleParams>()->scale.data = {2.0F};
   EXPECT_NE(error_of(scaled, chip).find("node s (Scale)"), std::string::npos);
-  const auto analog = NetworkBuilder({1, 2, 2}).conv("c", "input", 1, 1).conv("d", "c", 1, 1).output("d", {1, 2, 2}, 1);
+  const auto analog =
+      NetworkBuilder({1, 2, 2}).conv("c", "input", 1, 1).conv("d", "c", 1, 1).output("d", {1, 2, 2}, 1);
   EXPECT_NE(error_of(analog, chip).find("found real values from node c"), std::string::npos);
 }
 

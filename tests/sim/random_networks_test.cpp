@@ -81,7 +81,8 @@ TEST(RandomNetworks, MoreSpikesNeverCostLessDynamicEnergy) {
     RandomStream random(derive_seed(7, seed));
     const auto network = testing::random_network(random);
     const auto chip = testing::random_chip(random);
-    // Spikes of the smaller rate are a subset of those of the larger one: a bit is set when its draw is below the rate.
+    // Spikes of the smaller rate are a subset of those of the larger one: a bit is set when its draw is below
+    // the rate.
     std::int64_t last = -1;
     for (double rate : {0.0, 0.1, 0.4, 1.0}) {
       testing::TemporaryFolder folder;

@@ -17,7 +17,9 @@ struct Sent {
 
 class Recorder : public RouterPorts {
  public:
-  void send_flit(int port, const Flit& flit, Cycle arrival) override { flits.push_back({port, flit, arrival}); }
+  void send_flit(int port, const Flit& flit, Cycle arrival) override {
+    flits.push_back({port, flit, arrival});
+  }
   void send_credit(int port, Cycle arrival) override { credits.push_back({port, {}, arrival}); }
   std::vector<Sent> flits, credits;
 };
@@ -60,7 +62,7 @@ class RouterTest : public ::testing::Test {
 TEST_F(RouterTest, RoutesColumnFirst) {
   Router router(plan, chip, 4, out);
   // Tiles 0..8 of the mesh seen from its middle: west first, then north or south.
-  const std::map<int, int> expected{{0, kWest}, {1, kNorth}, {2, kEast}, {3, kWest}, {4, kLocal},
+  const std::map<int, int> expected{{0, kWest}, {1, kNorth}, {2, kEast},  {3, kWest}, {4, kLocal},
                                     {5, kEast}, {6, kWest},  {7, kSouth}, {8, kEast}};
   Cycle now = 0;
   for (auto [tile, port] : expected) {
@@ -91,7 +93,8 @@ TEST_F(RouterTest, APacketHoldsItsOutputUntilTheTail) {
   chip.router.buffer_flits = 4;
   Router router(plan, chip, 4, out);
   router.put_flit(kWest, flit(5, true, false, 1), 0);
-  router.put_flit(kNorth, flit(5, true, true, 2), 1);  // a cycle later, so that the first packet wins the output
+  router.put_flit(kNorth, flit(5, true, true, 2),
+                  1);  // a cycle later, so that the first packet wins the output
   for (Cycle c = 2; c < 6; ++c) router.evaluate(c);
   ASSERT_EQ(out.flits.size(), 1U) << "the other packet waits although the first one's tail is late";
   EXPECT_EQ(out.flits[0].flit.item, 1);
@@ -115,7 +118,8 @@ TEST_F(RouterTest, TakesTurnsAmongInputs) {
     router.put_credit(kEast, c + 1);
   }
   ASSERT_EQ(out.flits.size(), 8U);
-  for (std::size_t i = 1; i < 8; ++i) EXPECT_NE(out.flits[i].flit.item / 100, out.flits[i - 1].flit.item / 100);
+  for (std::size_t i = 1; i < 8; ++i)
+    EXPECT_NE(out.flits[i].flit.item / 100, out.flits[i - 1].flit.item / 100);
 }
 
 TEST_F(RouterTest, WaitsForCredits) {

@@ -15,8 +15,8 @@ int between(RandomStream& random, int low, int high) {
 }
 
 /// Adds a cell between a value node and its last node; returns the name of the last node.
-std::string add_cell(NetworkBuilder& b, RandomStream& random, const std::string& prefix, const std::string& from,
-                     int channels) {
+std::string add_cell(NetworkBuilder& b, RandomStream& random, const std::string& prefix,
+                     const std::string& from, int channels) {
   const auto node = [&](int i) { return prefix + ".n" + std::to_string(i); };
   std::vector<std::pair<std::string, std::string>> backward;
   b.sum(node(0), {from});
@@ -24,7 +24,8 @@ std::string add_cell(NetworkBuilder& b, RandomStream& random, const std::string&
     std::vector<std::string> inputs;
     for (int source = 0; source < to; ++source) {
       const std::string tag = std::to_string(source) + std::to_string(to);
-      const int op = source == to - 1 ? between(random, 1, 4) : between(random, 0, 4);  // every node is reached
+      const int op =
+          source == to - 1 ? between(random, 1, 4) : between(random, 0, 4);  // every node is reached
       if (op == 1) inputs.push_back(node(source));
       if (op == 2 || op == 3) {
         b.lif(prefix + ".lif" + tag, {node(source)});

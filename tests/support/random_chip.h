@@ -9,8 +9,8 @@ namespace spikeloop::testing {
 /// Large enough in tiles and memories for random_network; everything else drawn.
 sim::ChipConfig random_chip(RandomStream& random);
 
-/// A SNASNet-like network: stem, one or two cells with random edges (convolutions, skips, pooling, backward edges),
-/// spike or value pooling, and a classifier.
+/// A SNASNet-like network: stem, one or two cells with random edges (convolutions, skips, pooling, backward
+/// edges), spike or value pooling, and a classifier.
 traces::Network random_network(RandomStream& random);
 
 }  // namespace spikeloop::testing

@@ -60,9 +60,9 @@ sim::ChipConfig tiny_chip() {
   c.adc.energy_pj_per_conversion = next();
   c.shift_add.energy_pj_per_conversion = next();
   c.adder_tree.energy_pj_per_add = next();
-  for (sim::ChipConfig::Memory* m :
-       {static_cast<sim::ChipConfig::Memory*>(&c.input_buffer), static_cast<sim::ChipConfig::Memory*>(&c.output_buffer),
-        &c.node_memory, &c.membrane_memory, &c.pooling_memory}) {
+  for (sim::ChipConfig::Memory* m : {static_cast<sim::ChipConfig::Memory*>(&c.input_buffer),
+                                     static_cast<sim::ChipConfig::Memory*>(&c.output_buffer), &c.node_memory,
+                                     &c.membrane_memory, &c.pooling_memory}) {
     m->read_energy_pj_per_bit = next();
     m->write_energy_pj_per_bit = next();
     m->area_um2_per_bit = 0.25;
@@ -95,7 +95,8 @@ NetworkBuilder::NetworkBuilder(std::vector<std::int64_t> input_shape, int input_
   channels_.back() = channels;
 }
 
-int NetworkBuilder::add(const std::string& name, traces::NodeParams params, const std::vector<std::string>& from) {
+int NetworkBuilder::add(const std::string& name, traces::NodeParams params,
+                        const std::vector<std::string>& from) {
   network_.nodes.push_back({name, std::move(params)});
   channels_.push_back(from.empty() ? 0 : channels_of(from[0]));
   for (const auto& f : from) edge(f, name);
@@ -114,8 +115,8 @@ NetworkBuilder& NetworkBuilder::edge(const std::string& from, const std::string&
   return *this;
 }
 
-NetworkBuilder& NetworkBuilder::conv(const std::string& name, const std::string& from, int out, int kernel, int stride,
-                                     int padding) {
+NetworkBuilder& NetworkBuilder::conv(const std::string& name, const std::string& from, int out, int kernel,
+                                     int stride, int padding) {
   traces::Conv2dParams p;
   const auto in = channels_of(from);
   p.weight.shape = {out, in, kernel, kernel};
@@ -169,13 +170,15 @@ NetworkBuilder& NetworkBuilder::flatten(const std::string& name, const std::stri
   return *this;
 }
 
-traces::Network NetworkBuilder::output(const std::string& from, std::vector<std::int64_t> shape, int timesteps) {
+traces::Network NetworkBuilder::output(const std::string& from, std::vector<std::int64_t> shape,
+                                       int timesteps) {
   add("output", traces::OutputParams{std::move(shape)}, {from});
   network_.timesteps = timesteps;
   return network_;
 }
 
-traces::SpikeTrace random_trace(const traces::Network& network, int samples, double rate, std::uint64_t seed) {
+traces::SpikeTrace random_trace(const traces::Network& network, int samples, double rate,
+                                std::uint64_t seed) {
   const auto shapes = traces::infer_shapes(network, "test");
   RandomStream random(seed);
   traces::SpikeTrace trace;

@@ -10,8 +10,8 @@
 /// Small chips, networks and traces for tests of the simulator.
 namespace spikeloop::testing {
 
-/// 1 GHz, 2 x 1 mesh, 8-bit flits behind 8-bit headers, 8 x 8 crossbars of 4-bit cells, one conversion a cycle; every
-/// energy is a different power of two of 1 aJ, so that a wrong count shows.
+/// 1 GHz, 2 x 1 mesh, 8-bit flits behind 8-bit headers, 8 x 8 crossbars of 4-bit cells, one conversion a
+/// cycle; every energy is a different power of two of 1 aJ, so that a wrong count shows.
 sim::ChipConfig tiny_chip();
 
 /// Builds networks a node at a time; names are the caller's.
@@ -23,7 +23,8 @@ class NetworkBuilder {
   NetworkBuilder& linear(const std::string& name, const std::string& from, int in, int out);
   NetworkBuilder& sum(const std::string& name, const std::vector<std::string>& from);
   NetworkBuilder& lif(const std::string& name, const std::vector<std::string>& from);
-  NetworkBuilder& pool(const std::string& name, const std::string& from, int kernel, int stride, int padding = 0);
+  NetworkBuilder& pool(const std::string& name, const std::string& from, int kernel, int stride,
+                       int padding = 0);
   NetworkBuilder& flatten(const std::string& name, const std::string& from);
   NetworkBuilder& edge(const std::string& from, const std::string& to, bool backward = false);
   traces::Network output(const std::string& from, std::vector<std::int64_t> shape, int timesteps);

@@ -70,9 +70,9 @@ models::SnasnetSpec default_spec() {
   models::SnasnetSpec spec;
   spec.channels = 16;
   spec.stem_stride = 2;
-  spec.second_pool = 4;
+  spec.second_pool = 2;
   spec.hidden = 0;
-  spec.timesteps = 4;
+  spec.timesteps = 3;
   return spec;
 }
 

@@ -7,7 +7,7 @@ set -uo pipefail
 programs=$1
 source_dir=$2
 hw=$source_dir/hwconfigs/rram-32nm.json
-work=$(mktemp -d "${TMPDIR:-/tmp}/spikeloop-search-XXXXXX")
+work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 failures=0

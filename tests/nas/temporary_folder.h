@@ -12,7 +12,8 @@ namespace spikeloop::nas {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "spikeloop-nas-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "spikeloop-nas-").string() + std::string(6, 'X');
     if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make " + pattern);
     path_ = pattern;
   }

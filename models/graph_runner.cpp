@@ -127,6 +127,7 @@ at::Tensor pool(const traces::Pool2dParams& params, const at::Tensor& x) {
 
 struct GraphRunner::Plan {
   traces::Network network;
+  std::string file;
   std::vector<Step> steps;
   int output = -1;
 
@@ -164,6 +165,7 @@ GraphRunner::GraphRunner(const traces::Network& network, const std::string& file
   }
   const auto shapes = traces::infer_shapes(network, file);
   plan_->network = network;
+  plan_->file = file;
   std::vector<Step> steps(network.nodes.size());
   for (std::size_t i = 0; i < steps.size(); ++i) {
     Step& step = steps[i];
@@ -211,6 +213,13 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
   const ThreadCount one_thread(1);
   const Plan& plan = *plan_;
   const auto timesteps = plan.network.timesteps;
+  for (const auto& node : plan.network.nodes) {
+    const auto* input = node.as<traces::InputParams>();
+    if (input != nullptr && images.sizes().slice(1) != at::IntArrayRef(input->shape)) {
+      throw InputError(plan.file, "node " + node.name, "shape " + c10::str(at::IntArrayRef(input->shape)),
+                       "the images' shape " + c10::str(images.sizes().slice(1)));
+    }
+  }
   const at::Tensor x = images.to(at::kFloat).cpu();
   const at::Tensor integers = plan.network.input_bits > 0 ? encode_input(plan.network, x) : at::Tensor();
   std::vector<at::Tensor> value(plan.network.nodes.size()), previous = value, membrane = value;

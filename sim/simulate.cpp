@@ -172,6 +172,14 @@ class Accountant {
   Inventory tile_, router_, host_;
 };
 
+/// Every result is there and no tile has work left.
+bool finished(ChipModule& chip) {
+  for (int t = 0; t < chip.num_tiles(); ++t) {
+    if (chip.tile(t).core && !chip.tile(t).core->rule().finished()) return false;
+  }
+  return chip.host().rule().finished();
+}
+
 [[noreturn]] void stopped(ChipModule& chip) {
   std::string text =
       "the simulated chip stopped before all results arrived:\n" + chip.host().rule().describe();
@@ -241,7 +249,7 @@ Measurement simulate(const traces::Network& network, const traces::TraceReader& 
     FreshKernel kernel;
     ChipModule module("chip", plan, chip, timing, stimulus);
     sc_core::sc_start();
-    if (!module.host().rule().finished()) stopped(module);
+    if (!finished(module)) stopped(module);
     const auto& info = trace.samples()[static_cast<std::size_t>(position)];
     SampleReport sample;
     sample.index = info.index;

@@ -66,7 +66,16 @@ std::vector<std::vector<PackedBits>> input_planes(const Signal& signal, const tr
     auto& frame = planes[static_cast<std::size_t>(f)];
     frame.assign(static_cast<std::size_t>(signal.bits), PackedBits(words_for(size)));
     for (std::int64_t i = 0; i < size; ++i) {
-      const auto value = static_cast<std::uint8_t>(input.data[static_cast<std::size_t>(f * size + i)]);
+      const int integer = input.data[static_cast<std::size_t>(f * size + i)];
+      const int half = 1 << (signal.bits - 1);
+      if (integer < -half || integer >= half) {
+        throw InputError(trace.path(),
+                         "/input/data, sample " + std::to_string(position) + ", value " + std::to_string(i),
+                         std::to_string(integer),
+                         std::to_string(-half) + " to " + std::to_string(half - 1) + " (" +
+                             std::to_string(signal.bits) + " bits, two's complement)");
+      }
+      const auto value = static_cast<std::uint8_t>(integer);
       for (int b = 0; b < signal.bits; ++b) {
         frame[static_cast<std::size_t>(b)][static_cast<std::size_t>(i / 64)] |=
             static_cast<std::uint64_t>(value >> b & 1U) << (i % 64);
@@ -126,6 +135,10 @@ void check_trace(const traces::Network& network, const traces::TraceReader& trac
                      "a trace of network " + trace.header().network_sha256.substr(0, 12),
                      "a trace of " + (network_path.empty() ? std::string("network") : network_path) + " (" +
                          hash.substr(0, 12) + ")");
+  }
+  if (network.timesteps > 0 && trace.header().timesteps != network.timesteps) {
+    throw InputError(trace.path(), "timesteps", std::to_string(trace.header().timesteps),
+                     std::to_string(network.timesteps) + ", as the network says");
   }
   if (trace.header().timesteps < 1) {
     throw InputError(trace.path(), "timesteps", std::to_string(trace.header().timesteps), "at least 1");

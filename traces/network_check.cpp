@@ -334,6 +334,12 @@ void check_numbers(const Network& network, const std::string& file) {
   if (network.input_bits < 0 || network.input_bits > 8) {
     throw InputError(file, "input_bits", std::to_string(network.input_bits), "0 (not quantised) to 8");
   }
+  if ((network.input_bits > 0) != (network.input_scale > 0)) {
+    throw InputError(
+        file, "input_scale",
+        std::to_string(network.input_scale) + " beside input_bits " + std::to_string(network.input_bits),
+        "both above 0, or both 0 (input not quantised)");
+  }
 }
 
 }  // namespace

@@ -21,6 +21,9 @@ using traces::OutputParams;
 using traces::Pool2dParams;
 using traces::ScaleParams;
 
+constexpr const char* kBackwardTargets = "backward edges into Scale or LIF nodes only";
+constexpr std::int64_t kLargestPool = 4096;  // pixels of a pooling window: counts of at most 13 bits
+
 int ceil_div(std::int64_t a, std::int64_t b) { return static_cast<int>((a + b - 1) / b); }
 
 int count_bits(std::int64_t largest) {
@@ -153,7 +156,8 @@ class Planner {
     } else if (params.as<LifParams>() != nullptr || params.as<IfParams>() != nullptr) {
       signal_of_[i] = new_signal(Signal::Kind::kSpikes, node);
       const auto in = network_.inputs_of(node);
-      const bool behind_sum = in.size() == 1 && node_at(in[0]).as<ScaleParams>() != nullptr;
+      const bool behind_sum =
+          in.size() == 1 && forward_inputs(node).size() == 1 && node_at(in[0]).as<ScaleParams>() != nullptr;
       stages_of_[i] = {behind_sum ? stages_of_[static_cast<std::size_t>(in[0])].at(0)
                                   : new_stage(StageKind::kNode, node, params.name, "node")};
       stage(stages_of_[i][0]).lifs.push_back({params.name, signal_of_[i]});
@@ -161,6 +165,9 @@ class Planner {
       add_pool(node, *pool);
     } else if (params.as<OutputParams>() != nullptr) {
       stages_of_[i] = {new_stage(StageKind::kHostOutput, node, params.name, "output")};
+      // Results come as they were made: a Flatten before the Output only renames positions.
+      auto& out = stage(stages_of_[i][0]);
+      map_size(resolve(network_.inputs_of(node).at(0)), out.height, out.width, out.channels);
     } else {
       fail(node, std::string("a node of type ") + params.type(),
            "Input, Conv2d, Linear, Affine, LIF, IF, Scale (1), AvgPool2d, SumPool2d, Flatten or Output");
@@ -172,6 +179,11 @@ class Planner {
     const auto in = network_.inputs_of(node);
     if (in.size() != 1)
       fail(node, std::to_string(in.size()) + " edges into it", "one (sum them in a Scale node)");
+    if (forward_inputs(node).empty()) fail(node, "a backward edge into it", kBackwardTargets);
+    if (pool.kernel[0] * pool.kernel[1] > kLargestPool) {
+      fail(node, "a window of " + std::to_string(pool.kernel[0] * pool.kernel[1]) + " pixels",
+           "at most " + std::to_string(kLargestPool));
+    }
     const int source = resolve(in[0]);
     const int source_signal = signal_of_[static_cast<std::size_t>(source)];
     if (source_signal >= 0) {
@@ -404,7 +416,8 @@ class Planner {
     if (plan_.timesteps <= 1 || !input_static_) return false;
     for (std::size_t node = 0; node < stages_of_.size(); ++node) {
       const auto& own = stages_of_[node];
-      if (own.empty() || own[0] != id || signal_of_[node] >= 0) continue;
+      // A LIF behind a sum shares the sum's stage; only the node that names the stage feeds it.
+      if (own.empty() || own[0] != id || node_at(static_cast<int>(node)).name != stage(id).name) continue;
       for (int source : forward_inputs(static_cast<int>(node)))
         if (depends_on_input_only(resolve(source))) return true;
     }
@@ -436,6 +449,16 @@ class Planner {
     f.item_bits = bits ? channels * sig->bits : channels * chip_.node_adder.value_bits;
     f.items = bits ? sig->height * sig->width : from.items();
     f.row = bits ? sig->width : from.width;
+    if (producer == consumer) {
+      throw InputError(path_, "node " + to.name, "a backward edge from the node to itself",
+                       "backward edges from another node");
+    }
+    if (to.kind != StageKind::kMvm && to.kind != StageKind::kPool && f.items != to.items()) {
+      throw InputError(path_, "node " + to.name,
+                       "a map of " + std::to_string(f.items) + " pixels from " + from.name + " for " +
+                           std::to_string(to.items()),
+                       "Flatten behind LIF and Scale nodes, not before them");
+    }
     switch (to.kind) {
       case StageKind::kMvm:
         if (payload == Flow::Payload::kPartialSums) {
@@ -511,8 +534,7 @@ class Planner {
     for (const auto& e : network_.edges) {
       if (e.to != node) continue;
       if (e.backward && stage(stages_of_[i][0]).kind != StageKind::kNode) {
-        fail(node, "a backward edge from node " + node_at(e.from).name,
-             "backward edges into Scale or LIF nodes only");
+        fail(node, "a backward edge from node " + node_at(e.from).name, kBackwardTargets);
       }
       for (int consumer : stages_of_[i]) connect_from(e.from, node, consumer, e.backward);
     }
@@ -565,14 +587,25 @@ class Planner {
         }
       }
     }
-    for (auto& f : plan_.flows) f.is_static = stage(f.producer).is_static;
-    for (const auto& f : plan_.flows) {
-      const auto& to = stage(f.consumer);
-      if (f.is_static && !to.is_static && to.kind != StageKind::kNode) {
-        throw InputError(path_, "node " + to.name, "an input that is the same at every timestep",
-                         "static values to meet in a Scale or LIF node first");
+    // A backward edge, and whatever is not a sum, takes new items in every timestep: what sends there repeats
+    // itself.
+    changed = true;
+    while (changed) {
+      changed = false;
+      for (const auto& f : plan_.flows) {
+        auto& from = stage(f.producer);
+        const auto& to = stage(f.consumer);
+        const bool holds = to.is_static || (to.kind == StageKind::kNode && !f.backward);
+        if (!from.is_static || holds) continue;
+        if (from.kind == StageKind::kHostInput) {
+          throw InputError(path_, "node " + to.name, "an input that is the same at every timestep",
+                           "static values to meet in a Scale or LIF node first");
+        }
+        from.is_static = false;
+        changed = true;
       }
     }
+    for (auto& f : plan_.flows) f.is_static = stage(f.producer).is_static;
   }
 
   /// A stage works through as many timesteps as its receivers need; through a backward edge one fewer.

@@ -103,6 +103,7 @@ Cycle HostPort::evaluate(Cycle now) {
     released_timesteps_ = coming_releases_.front().timesteps;
     coming_releases_.pop();
   }
+  limits_.take_arrivals(now);  // start_packet looks at every window anyway
   if (credits_ > 0 && (current_flow_ >= 0 || (!input_flows_.empty() && start_packet(now)))) {
     Flit flit;
     flit.flow = current_flow_;
@@ -132,7 +133,7 @@ Cycle HostPort::evaluate(Cycle now) {
   }
   collect(now);
   if (changed_) return now + 1;
-  Cycle next = kNever;
+  Cycle next = limits_.next_arrival();
   if (!coming_credits_.empty()) next = std::min(next, coming_credits_.front());
   if (!coming_releases_.empty()) next = std::min(next, coming_releases_.front().arrival);
   if (!ejection_.empty()) next = std::min(next, std::max(now + 1, ejection_.front().ready));

@@ -57,6 +57,18 @@ FlowLimits::FlowLimits(const Plan& plan, const std::vector<int>& flows) : index_
 
 void FlowLimits::put(int flow, std::int64_t limit, Cycle arrival) {
   states_[static_cast<std::size_t>(index_[static_cast<std::size_t>(flow)])].coming.push({arrival, limit});
+  arrivals_.push_back(arrival);
+  std::push_heap(arrivals_.begin(), arrivals_.end(), std::greater<>());
+}
+
+bool FlowLimits::take_arrivals(Cycle now) {
+  bool any = false;
+  while (!arrivals_.empty() && arrivals_.front() <= now) {
+    std::pop_heap(arrivals_.begin(), arrivals_.end(), std::greater<>());
+    arrivals_.pop_back();
+    any = true;
+  }
+  return any;
 }
 
 bool FlowLimits::may_send(int flow, std::int64_t item, Cycle now) {
@@ -122,8 +134,6 @@ void TileCore::put_flit(const Flit& flit, Cycle arrival) { ejection_.push({flit,
 void TileCore::put_injection_credit(Cycle arrival) { coming_credits_.push(arrival); }
 void TileCore::put_limit(int flow_id, std::int64_t limit, Cycle arrival) {
   limits_.put(flow_id, limit, arrival);
-  limit_arrivals_.push_back(arrival);
-  std::push_heap(limit_arrivals_.begin(), limit_arrivals_.end(), std::greater<>());
 }
 void TileCore::release_timesteps(int timesteps, Cycle arrival) {
   coming_releases_.push({arrival, timesteps});
@@ -305,11 +315,7 @@ void TileCore::finish_due(Cycle now) {
     coming_releases_.pop();
     changed_ = true;
   }
-  while (!limit_arrivals_.empty() && limit_arrivals_.front() <= now) {
-    std::pop_heap(limit_arrivals_.begin(), limit_arrivals_.end(), std::greater<>());
-    limit_arrivals_.pop_back();
-    changed_ = true;
-  }
+  if (limits_.take_arrivals(now)) changed_ = true;
   while (!local_.empty() && local_.front().due <= now) {
     const int f = local_.front().flow;
     local_.pop();
@@ -477,7 +483,9 @@ Cycle TileCore::read_window(Work& w, std::int64_t item) {
     events[Component::kColumnMux] += conversions;
     events[Component::kAdc] += conversions;
     events[Component::kShiftAdd] += conversions;
-    if (piece.row_block > 0) {  // its sums are added to those of the row block before it
+    const bool first_of_block =
+        &piece == &s.pieces.front() || (&piece - 1)->column_block != piece.column_block;
+    if (!first_of_block) {  // its sums are added to those of the row block before it on this tile
       const int columns_per_output = 2 * ceil_div(std::max(1, s.weight_bits - 1), chip_.crossbar.cell_bits);
       events[Component::kAdderTree] += piece.columns / columns_per_output;
     }
@@ -648,7 +656,7 @@ Cycle TileCore::next_event(Cycle now) const {
   if (!coming_credits_.empty()) at(coming_credits_.front());
   if (!coming_releases_.empty()) at(coming_releases_.front().arrival);
   if (!ejection_.empty()) at(ejection_.front().ready);
-  if (!limit_arrivals_.empty()) at(limit_arrivals_.front());
+  at(limits_.next_arrival());
   return next;
 }
 

@@ -36,6 +36,8 @@ class FlowLimits {
   FlowLimits(const Plan& plan, const std::vector<int>& flows);
   void put(int flow, std::int64_t limit, Cycle arrival);
   bool may_send(int flow, std::int64_t item, Cycle now);
+  bool take_arrivals(Cycle now);  ///< whether windows have come since the last call
+  Cycle next_arrival() const { return arrivals_.empty() ? kNever : arrivals_.front(); }
 
  private:
   struct Update {
@@ -48,6 +50,7 @@ class FlowLimits {
   };
   std::vector<int> index_;  ///< per flow of the plan, -1 elsewhere
   std::vector<State> states_;
+  std::vector<Cycle> arrivals_;  ///< heap, earliest first
 };
 
 /// Everything of a tile but its router, as rules that are told the cycle.
@@ -196,7 +199,6 @@ class TileCore {
   std::size_t last_node_ = 0, last_pool_ = 0, last_source_ = 0;
   std::vector<std::vector<std::uint64_t>> window_bits_;  ///< per bit plane
   bool changed_ = false;
-  std::vector<Cycle> limit_arrivals_;  ///< heap of cycles at which a granted window arrives
   std::int64_t packets_ = 0, flits_injected_ = 0, flits_ejected_ = 0;
 };
 

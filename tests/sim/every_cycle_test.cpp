@@ -117,17 +117,18 @@ class EveryCycleChip {
 };
 
 TEST(EveryCycle, GivesTheSameCyclesAndCountsAsTheEngineThatSleeps) {
-  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomStream random(derive_seed(31, seed));
     const auto network = testing::random_network(random);
     const auto chip = testing::random_chip(random);
     testing::TemporaryFolder folder;
-    traces::write_trace(folder.file("t.h5"), testing::random_trace(network, 1, 0.25, seed));
+    const int frames = seed % 2 == 0 ? 1 : network.timesteps;
+    traces::write_trace(folder.file("t.h5"), testing::random_trace(network, 1, 0.25, seed, frames));
     const traces::TraceReader trace(folder.file("t.h5"));
     const auto m = simulate(network, trace, chip);
 
-    const auto plan = make_plan(network, chip, network.timesteps, 1, "net");
+    const auto plan = make_plan(network, chip, network.timesteps, frames, "net");
     const auto timing = make_timing(chip);
     const auto stimulus = read_stimulus(plan, trace, 0);
     EveryCycleChip plain(plan, chip, timing, stimulus);

@@ -25,14 +25,13 @@ Measurement run(const traces::Network& network, const traces::SpikeTrace& trace,
   return simulate(network, traces::TraceReader(folder.file("t.h5")), chip);
 }
 
-/// One 1x1 convolution (one input, one output channel) and its neurons on one tile; a map of two pixels; one
-/// timestep. Pixel 0 of the input is -1 in one bit (the bit is set), pixel 1 is 0. Neuron 0 spikes, neuron 1
-/// does not.
+// clang-format off
+/// One 1x1 convolution (one input, one output channel) and its neurons on one tile; a map of two pixels; one timestep.
+/// Pixel 0 of the input is -1 in one bit (the bit is set), pixel 1 is 0. Neuron 0 spikes, neuron 1 does not.
 ///
-/// Tiny chip: 8-bit flits, 8-bit headers: a packet with bits has 2 flits, one without any is a bare header (1
-/// flit). FIFOs hold 2 flits. A flit sent in cycle c arrives in c+1 (link), may leave the router from c+2 on.
-/// Read 2 cycles, conversion 1 (two columns on two ADCs): 3 cycles per pass. Shift-and-add 1. No adder tree
-/// (one crossbar).
+/// Tiny chip: 8-bit flits, 8-bit headers: a packet with bits has 2 flits, one without any is a bare header (1 flit).
+/// FIFOs hold 2 flits. A flit sent in cycle c arrives in c+1 (link), may leave the router from c+2 on. Read 2 cycles,
+/// conversion 1 (two columns on two ADCs): 3 cycles per pass. Shift-and-add 1. No adder tree (one crossbar).
 ///
 /// cycle  what happens
 ///   0    host sends flit 1 of pixel 0 (2 credits left: 1)
@@ -49,11 +48,14 @@ Measurement run(const traces::Network& network, const traces::SpikeTrace& trace,
 ///  11    node adder adds pixel 0 (1 cycle); sums of 1 wait: the register is in use (blocked 1 cycle)
 ///  12    register free: sums of 1 go (there in 13); neuron unit updates pixel 0 (1 cycle)
 ///  13    update ends, its pipeline takes 1 more; node adder adds pixel 1
-///  14    spike packet of pixel 0 (2 flits) in the output buffer, flit 1 enters the router; neuron unit:
-///  pixel 1 15    flit 2 enters (no credit left) 16    router passes flit 1 to the host (arrived 15, ready
-///  16); pixel 1's bare header waits for a credit 17    credit: the header enters the router; router passes
-///  flit 2; host takes flit 1 18    host takes flit 2 19    router passes the header (arrived 18, ready 19)
+///  14    spike packet of pixel 0 (2 flits) in the output buffer, flit 1 enters the router; neuron unit: pixel 1
+///  15    flit 2 enters (no credit left)
+///  16    router passes flit 1 to the host (arrived 15, ready 16); pixel 1's bare header waits for a credit
+///  17    credit: the header enters the router; router passes flit 2; host takes flit 1
+///  18    host takes flit 2
+///  19    router passes the header (arrived 18, ready 19)
 ///  20    host takes the header: the last result. 21 cycles, 0 to 20.
+// clang-format on
 TEST(HandWorked, OneLayerOnOneTile) {
   auto network = NetworkBuilder({1, 1, 2}, 1)
                      .conv("conv", "input", 1, 1)
@@ -83,9 +85,10 @@ TEST(HandWorked, OneLayerOnOneTile) {
   EXPECT_EQ(lif.events[Component::kNeuronUnit], 2);
 }
 
-/// Two 1x1 convolutions a (tile 0) and b (tile 1, one hop east) of the same input, summed in node s on tile
-/// 0, whose neurons spike at pixels 0 and 2; a map of three pixels, all input bits set; one timestep. All
-/// input and value packets have 2 flits (8-bit header and 1 or 8 bits). R0, R1: routers; T0, T1: tiles.
+// clang-format off
+/// Two 1x1 convolutions a (tile 0) and b (tile 1, one hop east) of the same input, summed in node s on tile 0, whose
+/// neurons spike at pixels 0 and 2; a map of three pixels, all input bits set; one timestep. All input and value packets
+/// have 2 flits (8-bit header and 1 or 8 bits). R0, R1: routers; T0, T1: tiles.
 ///
 /// cycle  what happens
 ///   0- 1 host sends b0 (its turn starts with the second flow), 2 credits used
@@ -101,21 +104,18 @@ TEST(HandWorked, OneLayerOnOneTile) {
 ///  12    T1 packs value b0, whose flits enter R1 in 13 and 14; T0's sums ready in 13; host sends b2 (12, 13)
 ///  12-13 T0 takes a1
 ///  13    T0's sums of 0 go to the local register; T1 fetches window 1
-///  14    node adder adds a0 (until 15); T0 fetches window 1; T1 reads window 1 (until 17); R0 passes b2 east
-///  (14, 15) 15    T0 reads window 1 (until 18); R1 passes value b0 west (15, 16); host sends a2 (15, 16) 16
-///  R1 passes b2 to T1 (16, 17) 17    CONTENTION at R0's tile port: value b0 (from the east) and a2 (from the
-///  host) are both ready. The host was
+///  14    node adder adds a0 (until 15); T0 fetches window 1; T1 reads window 1 (until 17); R0 passes b2 east (14, 15)
+///  15    T0 reads window 1 (until 18); R1 passes value b0 west (15, 16); host sends a2 (15, 16)
+///  16    R1 passes b2 to T1 (16, 17)
+///  17    CONTENTION at R0's tile port: value b0 (from the east) and a2 (from the host) are both ready. The host was
 ///        served last, so the value goes first (17, 18) and a2 waits until its tail has passed
 ///  18    T1 packs value b1 (enters R1 19, 20) and has all of b2; T0 takes value b0's first flit
-///  19    a2's first flit passes; T0 has value b0 whole; its sums of 1 go to the local register (there in
-///  20);
+///  19    a2's first flit passes; T0 has value b0 whole; its sums of 1 go to the local register (there in 20);
 ///        T1 fetches window 2
-///  20    CONTENTION at T0's node adder: value b0 and local a1. The local register was served last: b0 first
-///  (until
-///        21). The packet register is occupied until then, so a2, there since 20, is not taken. a2's second
-///        flit passes R0; T1 reads window 2 (until 23)
-///  21    node adder: a1 (until 22); neuron unit: pixel 0 (until 22, 1 more in its pipeline); T0 takes a2
-///  (21, 22);
+///  20    CONTENTION at T0's node adder: value b0 and local a1. The local register was served last: b0 first (until
+///        21). The packet register is occupied until then, so a2, there since 20, is not taken. a2's second flit
+///        passes R0; T1 reads window 2 (until 23)
+///  21    node adder: a1 (until 22); neuron unit: pixel 0 (until 22, 1 more in its pipeline); T0 takes a2 (21, 22);
 ///        R1 passes value b1 west (21, 22)
 ///  23    T0 sends spike packet 0 (23, 24) and fetches window 2; R0 passes value b1 to T0 (23, 24)
 ///  24    T0 reads window 2 (until 27); T1 packs value b2 (enters R1 25, 26); T0 takes value b1 (24, 25)
@@ -128,6 +128,7 @@ TEST(HandWorked, OneLayerOnOneTile) {
 ///  32    node adder: b2 (until 33)
 ///  33    neuron unit: pixel 2 (until 34, pipeline until 35)
 ///  35-36 spike packet 2 enters R0, leaves it in 37 and 38, reaches the host in 38 and 39: 40 cycles.
+// clang-format on
 TEST(HandWorked, TwoTilesWithContention) {
   auto network = NetworkBuilder({1, 1, 3}, 1)
                      .conv("a", "input", 1, 1)

@@ -115,5 +115,27 @@ TEST(Plan, RefusesWhatTheChipDoesNotHave) {
   EXPECT_NE(error_of(analog, chip).find("found real values from node c"), std::string::npos);
 }
 
+TEST(Plan, RefusesGraphsThatWouldStopTheChip) {
+  const auto chip = tiny_chip();
+  const auto flat = NetworkBuilder({1, 4, 4})
+                        .conv("c", "input", 1, 3)
+                        .flatten("f", "c")
+                        .lif("l", {"f"})
+                        .output("l", {16}, 1);
+  EXPECT_NE(error_of(flat, chip).find("expected Flatten behind LIF and Scale nodes"), std::string::npos);
+  auto loop = NetworkBuilder({1, 2, 2}).conv("c", "input", 1, 1).sum("s", {"c"}).output("s", {1, 2, 2}, 2);
+  const int s = loop.find("s");
+  loop.edges.push_back({s, s, true});
+  EXPECT_NE(error_of(loop, chip).find("a backward edge from the node to itself"), std::string::npos);
+}
+
+TEST(Plan, ALifWithInputsOfItsOwnHoldsStaticValuesToo) {
+  auto chip = tiny_chip();
+  chip.node_memory.capacity_bits = 4 * 4 * 8;  // one map of 16 8-bit values; the conv's result is held, too
+  const auto network =
+      NetworkBuilder({1, 4, 4}).conv("c", "input", 1, 3).lif("l", {"c"}).output("l", {1, 4, 4}, 2);
+  EXPECT_NE(error_of(network, chip).find("256 bits of node memory"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace spikeloop::sim

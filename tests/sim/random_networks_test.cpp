@@ -133,5 +133,45 @@ TEST(RandomNetworks, TimestepSequentialIsNeverFasterThanPipelined) {
   EXPECT_GT(slower, 5);
 }
 
+/// A cell whose nodes 0 and 2 have no neurons: what they hold is the same at every timestep, and a backward
+/// edge takes it all the same.
+TEST(RandomNetworks, StaticValuesThroughABackwardEdge) {
+  const auto network = testing::NetworkBuilder({1, 4, 4})
+                           .conv("stem", "input", 2, 3)
+                           .sum("n0", {"stem"})
+                           .pool("p02", "n0", 3, 1, 1)
+                           .sum("n2", {"p02"})
+                           .sum("n1", {"n0"})
+                           .edge("n2", "n1", true)
+                           .lif("l1", {"n1"})
+                           .conv("c13", "l1", 2, 3)
+                           .sum("n3", {"n0", "c13", "n2"})
+                           .output("n3", {2, 4, 4}, 4);
+  auto chip = testing::tiny_chip();
+  chip.mesh.columns = 8;
+  const auto m = run(network, chip, 0.3, 1);
+  expect_parts_add_up(m);
+  for (const auto& layer : m.layers) {
+    if (layer.name == "stem") {
+      EXPECT_EQ(layer.items, 16) << "once";
+    } else if (layer.name == "n2" || layer.name == "n3") {
+      EXPECT_EQ(layer.items, 4 * 16) << layer.name << " sends in every timestep";
+    }
+  }
+}
+
+TEST(RandomNetworks, SpikesOfAMapReachTheHostThroughAFlatten) {
+  const auto network = testing::NetworkBuilder({1, 4, 4})
+                           .conv("c", "input", 2, 3)
+                           .lif("l", {"c"})
+                           .flatten("f", "l")
+                           .output("f", {32}, 3);
+  auto chip = testing::tiny_chip();
+  chip.mesh.columns = 8;
+  const auto m = run(network, chip, 0.3, 1);
+  EXPECT_EQ(m.layers.back().kind, "output");
+  EXPECT_EQ(m.layers.back().items, 3 * 16);
+}
+
 }  // namespace
 }  // namespace spikeloop::sim

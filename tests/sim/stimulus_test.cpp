@@ -92,7 +92,29 @@ TEST_F(StimulusTest, RefusesTheTraceOfAnotherNetwork) {
   traces::write_trace(folder.file("t.h5"), trace);
   auto other = network;
   other.nodes[static_cast<std::size_t>(other.find("c"))].as<traces::Conv2dParams>()->weight.data[0] = 7;
-  EXPECT_THROW(check_trace(other, traces::TraceReader(folder.file("t.h5")), "other.nir"), InputError);
+  try {
+    check_trace(other, traces::TraceReader(folder.file("t.h5")), "other.nir");
+    FAIL() << "no error";
+  } catch (const InputError& e) {
+    const std::string text = e.what();
+    EXPECT_NE(text.find("t.h5: network_sha256: found a trace of network"), std::string::npos) << text;
+    EXPECT_NE(text.find("expected a trace of other.nir"), std::string::npos) << text;
+  }
+  auto longer = network;
+  longer.timesteps = 7;
+  EXPECT_THROW(check_trace(longer, traces::TraceReader(folder.file("t.h5")), "longer.nir"), InputError);
+}
+
+TEST_F(StimulusTest, RefusesInputIntegersBeyondTheirBits) {
+  trace.input.data.assign(32, 0);
+  trace.input.data[3] = 8;  // four bits hold -8 to 7
+  try {
+    read();
+    FAIL() << "no error";
+  } catch (const InputError& e) {
+    EXPECT_NE(std::string(e.what()).find("value 3: found 8, expected -8 to 7"), std::string::npos)
+        << e.what();
+  }
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ std::string add_cell(NetworkBuilder& b, RandomStream& random, const std::string&
 
 sim::ChipConfig random_chip(RandomStream& random) {
   auto c = tiny_chip();
-  c.mesh = {between(random, 4, 7), 60, pick(random, {4, 8, 16, 64}), pick(random, {4, 8, 20})};
+  c.mesh = {between(random, 4, 7), 100, pick(random, {4, 8, 16, 64}), pick(random, {4, 8, 20})};
   c.router.buffer_flits = between(random, 1, 4);
   c.router.latency_cycles = between(random, 1, 3);
   c.link.latency_cycles = between(random, 1, 2);
@@ -82,6 +82,7 @@ sim::ChipConfig random_chip(RandomStream& random) {
   c.adder_tree.latency_cycles_per_level = between(random, 0, 2);
   c.adder_tree.lanes = between(random, 1, 4);
   c.input_buffer.port_bits = pick(random, {1, 4, 16});
+  c.input_buffer.capacity_bits = pick(random, {1800, 1 << 14});  // the smaller one makes senders wait
   c.output_buffer.capacity_bits = pick(random, {2048, 8192});
   c.node_adder.lanes = between(random, 1, 4);
   c.node_adder.value_bits = pick(random, {4, 8, 16});

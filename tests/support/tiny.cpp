@@ -177,8 +177,8 @@ traces::Network NetworkBuilder::output(const std::string& from, std::vector<std:
   return network_;
 }
 
-traces::SpikeTrace random_trace(const traces::Network& network, int samples, double rate,
-                                std::uint64_t seed) {
+traces::SpikeTrace random_trace(const traces::Network& network, int samples, double rate, std::uint64_t seed,
+                                int frames) {
   const auto shapes = traces::infer_shapes(network, "test");
   RandomStream random(seed);
   traces::SpikeTrace trace;
@@ -193,8 +193,8 @@ traces::SpikeTrace random_trace(const traces::Network& network, int samples, dou
     const std::int64_t height = s.size() == 3 ? s[1] : 1;
     const std::int64_t width = s.size() == 3 ? s[2] : 1;
     if (node.as<traces::InputParams>() != nullptr) {
-      trace.input = {1, height, width, channels, 1.0F, network.input_bits, {}};
-      for (std::int64_t k = 0; k < samples * height * width * channels; ++k) {
+      trace.input = {frames, height, width, channels, 1.0F, network.input_bits, {}};
+      for (std::int64_t k = 0; k < samples * frames * height * width * channels; ++k) {
         const auto range = std::uint64_t{1} << network.input_bits;
         const auto value = static_cast<int>(random.below(range)) - static_cast<int>(range / 2);
         trace.input.data.push_back(static_cast<std::int8_t>(rate > 0 ? value : 0));

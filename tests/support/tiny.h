@@ -37,7 +37,9 @@ class NetworkBuilder {
 };
 
 /// Random spikes of every LIF with probability `rate`, random input integers (all 0 when rate is 0).
-traces::SpikeTrace random_trace(const traces::Network& network, int samples, double rate, std::uint64_t seed);
+/// `frames`: 1, or the network's timesteps for an input that changes.
+traces::SpikeTrace random_trace(const traces::Network& network, int samples, double rate, std::uint64_t seed,
+                                int frames = 1);
 
 /// A folder that is removed with its content.
 class TemporaryFolder {

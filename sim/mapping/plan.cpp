@@ -348,6 +348,10 @@ class Planner {
         }
         for (int source : forward_inputs(node))
           for (int tile : tiles_of(resolve(source))) wish.push_back(tile);
+        for (const auto& e : network_.edges) {
+          if (e.to != node || !e.backward) continue;
+          for (int tile : tiles_of(resolve(e.from))) wish.push_back(tile);  // layers; later nodes have no tile yet
+        }
         place_node(own[0], wish);
       } else if (kind == StageKind::kPool) {
         auto sum = implicit_sum_.find(node);

@@ -350,7 +350,8 @@ class Planner {
           for (int tile : tiles_of(resolve(source))) wish.push_back(tile);
         for (const auto& e : network_.edges) {
           if (e.to != node || !e.backward) continue;
-          for (int tile : tiles_of(resolve(e.from))) wish.push_back(tile);  // layers; later nodes have no tile yet
+          for (int tile : tiles_of(resolve(e.from)))
+            wish.push_back(tile);  // layers; later nodes have no tile yet
         }
         place_node(own[0], wish);
       } else if (kind == StageKind::kPool) {
@@ -639,7 +640,8 @@ class Planner {
     plan_.columns = chip_.mesh.columns;
     plan_.tiles_used = static_cast<int>(plan_.tile_layer.size());
     plan_.rows = std::max(ceil_div(plan_.tiles_used, plan_.columns), chip_.host_port.row + 1);
-    plan_.tile_layer.resize(static_cast<std::size_t>(plan_.rows * plan_.columns), 0);
+    plan_.tile_layer.resize(static_cast<std::size_t>(plan_.rows) * static_cast<std::size_t>(plan_.columns),
+                            0);
     plan_.crossbars_used.resize(plan_.tile_layer.size(), 0);
   }
 

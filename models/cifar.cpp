@@ -54,6 +54,8 @@ ImageSet read_batches(const std::string& dir, const std::vector<std::string>& na
 }  // namespace
 
 Dataset load_cifar10_test(const std::string& dir) {
+  if (dir.empty())
+    throw InputError("command line", "--data", "nothing", "the folder of CIFAR-10's binary version");
   Dataset dataset;
   dataset.name = "cifar10";
   // The constants SNASNet normalises with (4 digits), not the exact statistics of the training set.

@@ -13,19 +13,29 @@
 
 #include "models/export.h"
 #include "traces/support/random.h"
+#include "traces/support/sha256.h"
 
 namespace spikeloop::nas {
 
 namespace {
-constexpr std::int64_t kShapesTrainImages = 10'000, kShapesTestImages = 2'000;
+constexpr std::int64_t kDigestPixels = 64;  ///< of each image
 constexpr std::int64_t kCalibrationImages = 256, kCalibrationBatch = 64;
 }  // namespace
 
-models::Dataset load_images(const std::string& dataset, const std::string& dir, std::int64_t train_images,
-                            std::int64_t test_images) {
-  if (dataset != "shapes") return models::load_dataset(dataset, dir, kShapesSeed);
-  return models::make_shapes(train_images > 0 ? train_images : kShapesTrainImages,
-                             test_images > 0 ? test_images : kShapesTestImages, kShapesSeed);
+models::Dataset load_images(const std::string& dataset, const std::string& dir) {
+  return models::load_dataset(dataset, dir, kShapesSeed);
+}
+
+std::string digest(const models::Dataset& dataset) {
+  Sha256 sha;
+  for (const models::ImageSet* set : {&dataset.train, &dataset.test}) {
+    sha.update(std::to_string(set->size()) + ' ');
+    const at::Tensor labels = set->labels.contiguous();
+    sha.update(labels.data_ptr<std::int64_t>(), static_cast<std::size_t>(labels.nbytes()));
+    const at::Tensor pixels = set->images.flatten(1).slice(1, 0, kDigestPixels).contiguous();
+    sha.update(pixels.data_ptr<std::uint8_t>(), static_cast<std::size_t>(pixels.nbytes()));
+  }
+  return sha.hex_digest();
 }
 
 models::SnasnetSpec candidate_spec(const SearchSettings& settings, const std::string& genotype) {

@@ -13,9 +13,12 @@ namespace spikeloop::nas {
 /// `shapes` is the same set in every study, so that a record number means the same image.
 constexpr std::uint64_t kShapesSeed = 1;
 
-/// The dataset; of `shapes` no more images are made than `train_images` and `test_images` ask for (0: all).
-models::Dataset load_images(const std::string& dataset, const std::string& dir, std::int64_t train_images,
-                            std::int64_t test_images);
+/// The dataset, all of it: what an image is must not depend on how many of them are asked for.
+models::Dataset load_images(const std::string& dataset, const std::string& dir);
+
+/// SHA-256 over what tells one set of images from another: their number, every label and the first 64 pixel
+/// values of every image. All pixels would take a second for CIFAR-10.
+std::string digest(const models::Dataset& dataset);
 
 models::SnasnetSpec candidate_spec(const SearchSettings& settings, const std::string& genotype);
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <exception>
 #include <filesystem>
+#include <new>
 #include <numeric>
 #include <stdexcept>
 #include <vector>
@@ -27,6 +28,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kAttempts = 2;  ///< of a simulation that crashes
+
+/// Nothing about the candidate: the machine or somebody stopped its evaluation.
+struct Interrupted : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Files that can't be read or written say nothing about the candidate.
+template <class Action>
+auto with_files(const Action& action) {
+  try {
+    return action();
+  } catch (const std::exception& error) {
+    throw Interrupted(error.what());
+  }
+}
+
+bool out_of_memory(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
+         std::string(error.what()).find("can't allocate memory") != std::string::npos;
+}
+
 std::string last_line(const std::string& text) {
   const std::size_t end = text.find_last_not_of(" \n\r");
   if (end == std::string::npos) return "";
@@ -46,7 +69,23 @@ std::string without_places(std::string text, const EvaluationJob& job) {
   return text;
 }
 
-/// Runs spikeloop-sim in the job's directory on the files there.
+JobEnd run(const Job& process, const EvaluationJob& job) {
+  LocalExecutor executor(1, job.places.programs + "/spikeloop-job");
+  executor.submit(process);
+  std::vector<JobEnd> ends;
+  while (ends.empty()) ends = executor.poll(1000);
+  return ends.front();
+}
+
+/// Did the simulator complain about a file as such (a full disk), not about what is in it?
+bool about_files(const std::string& message) {
+  for (const char* place : {": open: ", ": write: ", ": read: ", ": --out: ", "bad_alloc"})
+    if (message.find(place) != std::string::npos) return true;
+  return false;
+}
+
+/// Runs spikeloop-sim in the job's directory on the files there. Throws Interrupted when it was stopped,
+/// something else when it refused or crashed.
 Costs simulate(const EvaluationJob& job, const std::string& directory) {
   Job process;
   process.directory = directory;
@@ -62,22 +101,25 @@ Costs simulate(const EvaluationJob& job, const std::string& directory) {
     process.argv.push_back(key + '=' + value);
   }
   process.argv.insert(process.argv.end(), {"--out", "measurement.json", "--quiet"});
-  LocalExecutor executor(1, job.places.programs + "/spikeloop-job");
-  executor.submit(process);
-  std::vector<JobEnd> ends;
-  while (ends.empty()) ends = executor.poll(1000);
-  if (!ends.front().ok())
-    throw std::runtime_error("spikeloop-sim: " + describe(ends.front()) + ": " +
-                             last_line(read_file(directory + "/log.txt")));
-  return read_measured_costs(directory + "/measurement.json");
+  JobEnd end = run(process, job);
+  for (int attempt = 1; attempt < kAttempts && crashed(end); ++attempt) end = run(process, job);
+  if (end.ok()) return with_files([&] { return read_measured_costs(directory + "/measurement.json"); });
+  const std::string said = last_line(with_files([&] { return read_file(directory + "/log.txt"); }));
+  const std::string message = "spikeloop-sim: " + describe(end) + ": " + said;
+  if (!crashed(end) && (end.signal != 0 || end.exit_code == kCannotStart || about_files(said)))
+    throw Interrupted(message);
+  throw std::runtime_error(message);
 }
 
 Costs measure(const EvaluationJob& job, const std::string& directory, const traces::Network& network,
               const models::Dataset& dataset, std::int64_t samples) {
   std::vector<std::int64_t> records(static_cast<std::size_t>(std::min(samples, dataset.test.size())));
   std::iota(records.begin(), records.end(), 0);
-  traces::write_nir(directory + "/network.nir", network);
-  traces::write_trace(directory + "/trace.h5", models::record_trace(network, dataset, dataset.test, records));
+  const traces::SpikeTrace trace = models::record_trace(network, dataset, dataset.test, records);
+  with_files([&] {
+    traces::write_nir(directory + "/network.nir", network);
+    traces::write_trace(directory + "/trace.h5", trace);
+  });
   return simulate(job, directory);
 }
 
@@ -104,22 +146,17 @@ models::Snasnet trained_network(const EvaluationJob& job, const std::string& dir
   options.threads = training_threads(job.threads);  // changes the time only
   options.seed = seed_of(settings, SeedOf::kTraining);
   models::train(net, dataset, options);
-  models::save_checkpoint(checkpoint, net, dataset);
-  write_file(marker, job.sha256());
+  with_files([&] {
+    models::save_checkpoint(checkpoint, net, dataset);
+    write_file(marker, job.sha256());
+  });
   return net;
 }
 
 void evaluate(const EvaluationJob& job, const std::string& directory, EvaluationResult& result) {
   const SearchSettings& settings = job.settings;
   const models::SnasnetSpec spec = candidate_spec(settings, job.genotype);
-  const std::int64_t test_images =
-      settings.test_images == 0
-          ? 0
-          : std::max({settings.test_images, settings.samples, settings.provisional_samples});
-  std::int64_t train_images =
-      job.stage == Stage::kFinal ? settings.final_train_images : settings.recipe.train_images;
-  if (train_images > 0) train_images = std::max(train_images, settings.score_batch);
-  const models::Dataset dataset = load_images(settings.dataset, job.places.data, train_images, test_images);
+  const models::Dataset dataset = with_files([&] { return load_images(settings.dataset, job.places.data); });
   switch (job.stage) {
     case Stage::kScore: {
       ScoreOptions options;
@@ -168,7 +205,10 @@ void evaluate_job(const std::string& directory) {
   EvaluationResult result;
   try {
     evaluate(job, directory, result);
+  } catch (const Interrupted&) {
+    throw;
   } catch (const std::exception& error) {
+    if (out_of_memory(error)) throw;
     result = {};
     result.failure = without_places(error.what(), job);
   }

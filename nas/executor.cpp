@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -24,7 +25,6 @@ namespace spikeloop::nas {
 namespace {
 
 constexpr int kPollIntervalMs = 5;
-constexpr int kMaxSlots = 1024;
 
 std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -55,6 +55,11 @@ pid_t spawn(const std::string& launcher, const Job& job) {
 }
 
 }  // namespace
+
+bool crashed(const JobEnd& end) {
+  static constexpr std::array<int, 5> kCrashes{SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
+  return std::find(kCrashes.begin(), kCrashes.end(), end.signal) != kCrashes.end();
+}
 
 std::string describe(const JobEnd& end) {
   if (end.signal == 0) return "exit code " + std::to_string(end.exit_code);

@@ -17,6 +17,9 @@ struct Job {
   std::vector<std::string> argv;  ///< argv[0] is the program's path
 };
 
+constexpr int kMaxSlots = 1024;
+constexpr int kCannotStart = 127;  ///< exit code of spikeloop-job when the program can't be started
+
 struct JobEnd {
   std::int64_t id = 0;
   int exit_code = 0;
@@ -25,6 +28,9 @@ struct JobEnd {
   std::int64_t max_rss_kb = 0;
   bool ok() const { return exit_code == 0 && signal == 0; }
 };
+
+/// The program itself went wrong (a segmentation fault, an abort), not somebody or something that stopped it.
+bool crashed(const JobEnd& end);
 
 /// "exit code 3" or "signal 11 (Segmentation fault)".
 std::string describe(const JobEnd& end);

@@ -21,7 +21,9 @@ Json inputs(const EvaluationJob& job) {
   return Json{{"stage", to_string(job.stage)},
               {"genotype", job.genotype},
               {"settings", Json::parse(to_json(job.settings))},
-              {"chip_sha256", job.chip_sha256}};
+              {"chip_sha256", job.chip_sha256},
+              {"data_sha256", job.data_sha256},
+              {"program", SPIKELOOP_VERSION}};
 }
 
 template <class T>
@@ -71,6 +73,7 @@ EvaluationJob read_job(const std::string& path) {
     in.at("genotype").get_to(job.genotype);
     job.settings = settings_from_json(in.at("settings").dump(), path);
     in.at("chip_sha256").get_to(job.chip_sha256);
+    in.at("data_sha256").get_to(job.data_sha256);
     const Json& where = json.at("where");
     where.at("data").get_to(job.places.data);
     where.at("hw").get_to(job.places.hw);

@@ -16,8 +16,9 @@ struct EvaluationJob {
   std::string genotype;
   SearchSettings settings;
   std::string chip_sha256;
-  SearchPlaces places;  ///< data, hw and overrides, as absolute paths; not part of the identity
-  int threads = 1;      ///< likewise
+  std::string data_sha256;  ///< of the dataset, see digest()
+  SearchPlaces places;      ///< data, hw and overrides, as absolute paths; not part of the identity
+  int threads = 1;          ///< likewise
   /// SHA-256 over what decides the result; a result file carries it, so that one left by an earlier run
   /// counts.
   std::string sha256() const;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -41,9 +42,11 @@ std::string job_folder(const Trial& trial, Stage stage) {
   return stage == Stage::kMeasured ? folder_of(trial) : folder_of(trial) + '/' + to_string(stage);
 }
 
-std::string study_settings(const SearchSettings& settings, const sim::ChipConfig& chip) {
+std::string study_settings(const SearchSettings& settings, const sim::ChipConfig& chip,
+                           const std::string& data_sha256) {
   nlohmann::json json = nlohmann::json::parse(to_json(settings));
   json["chip"] = {{"name", chip.name}, {"sha256", chip.sha256}};
+  json["data"] = {{"sha256", data_sha256}};
   json["version"] = SPIKELOOP_VERSION;
   return json.dump(2);
 }
@@ -52,10 +55,26 @@ std::string canonical_path(const std::string& path) {
   return path.empty() ? path : fs::absolute(path).lexically_normal().string();
 }
 
+/// A final training that failed or broke a limit takes nothing away from what was measured before.
+void not_finished(Trial& trial, const std::string& why) {
+  trial.state = TrialState::kComplete;
+  trial.reason = "final training: " + why;
+}
+
+/// What a killed run left half written, and results of other jobs.
+void remove_leftovers(const std::string& folder) {
+  std::vector<fs::path> leftovers{folder + "/result.json"};
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.front() == '.' && entry.path().extension() == ".tmp") leftovers.push_back(entry.path());
+  }
+  for (const fs::path& path : leftovers) fs::remove(path);
+}
+
 class Search {
  public:
   Search(const SearchSettings& settings, const SearchPlaces& places, sim::ChipConfig chip,
-         models::Dataset dataset, Study study);
+         models::Dataset dataset, std::string data_sha256, Study study);
   void run();
   const std::vector<Trial>& trials() const { return trials_; }
 
@@ -71,7 +90,9 @@ class Search {
   void train_winner();
   void run_stage(Stage stage, std::int64_t wanted, std::int64_t counted, const std::string& what,
                  const Next& next, const Commit& commit);
-  EvaluationResult outcome(const Trial& trial, Stage stage, const JobEnd& end) const;
+  std::optional<EvaluationResult> outcome(const Trial& trial, Stage stage, const JobEnd& end) const;
+  void submit(const Trial& trial, const EvaluationJob& job);
+  JobEnd wait_for(const Trial& trial, Stage stage);
   EvaluationJob job_of(const Trial& trial, Stage stage) const;
   bool reject_over_limits(Trial& trial, const Costs& costs) const;
   Next unfinished(Stage stage, std::vector<std::size_t> order) const;
@@ -82,19 +103,23 @@ class Search {
   Study study_;
   LocalExecutor executor_;
   models::Dataset dataset_;  ///< without images: names, classes and normalisation are all a bound needs
+  std::string data_sha256_;
   std::vector<Trial> trials_;
   std::set<std::string> hashes_;
+  std::map<std::int64_t, JobEnd> ended_;
+  std::set<std::int64_t> retried_;  ///< trials whose present job was lost once
   std::int64_t next_draw_ = 0;
 };
 
 Search::Search(const SearchSettings& settings, const SearchPlaces& places, sim::ChipConfig chip,
-               models::Dataset dataset, Study study)
+               models::Dataset dataset, std::string data_sha256, Study study)
     : settings_(settings),
       places_(places),
       chip_(std::move(chip)),
       study_(std::move(study)),
       executor_(places.jobs, places.programs + "/spikeloop-job"),
       dataset_(std::move(dataset)),
+      data_sha256_(std::move(data_sha256)),
       trials_(study_.trials()) {
   for (const Trial& trial : trials_) {
     hashes_.insert(trial.hash);
@@ -163,21 +188,56 @@ EvaluationJob Search::job_of(const Trial& trial, Stage stage) const {
   job.genotype = trial.genotype;
   job.settings = settings_;
   job.chip_sha256 = chip_.sha256;
+  job.data_sha256 = data_sha256_;
   job.places = places_;
   job.threads = stage == Stage::kFinal ? places_.jobs : 1;
   return job;
 }
 
-EvaluationResult Search::outcome(const Trial& trial, Stage stage, const JobEnd& end) const {
-  const std::string folder = job_folder(trial, stage);
-  if (end.ok()) {
-    const auto result =
-        read_result(places_.out + '/' + folder + "/result.json", job_of(trial, stage).sha256());
-    if (result) return *result;
+/// What a job that ended left, if anything.
+std::optional<EvaluationResult> Search::outcome(const Trial& trial, Stage stage, const JobEnd& end) const {
+  if (!end.ok()) return std::nullopt;
+  return read_result(places_.out + '/' + job_folder(trial, stage) + "/result.json",
+                     job_of(trial, stage).sha256());
+}
+
+void Search::submit(const Trial& trial, const EvaluationJob& job) {
+  const std::string folder = places_.out + '/' + job_folder(trial, job.stage);
+  fs::create_directories(folder);
+  remove_leftovers(folder);
+  write_job(folder + "/job.json", job);
+  Job process;
+  process.id = trial.number;
+  process.directory = folder;
+  process.argv = {places_.programs + "/spikeloop", "evaluate", "."};
+  executor_.submit(process);
+}
+
+/// Waits until the trial's job is decided. A job without a result gets a second try; then a crash counts as
+/// the candidate's, anything else (the kernel out of memory, a full disk) ends the search, with the trial
+/// still RUNNING so that the same command goes on with it.
+JobEnd Search::wait_for(const Trial& trial, Stage stage) {
+  while (ended_.count(trial.number) == 0) {
+    for (const JobEnd& end : executor_.poll(kPollMs)) {
+      const Trial& of = trials_[static_cast<std::size_t>(end.id)];
+      if (outcome(of, stage, end)) {
+        ended_[end.id] = end;
+      } else if (retried_.insert(end.id).second) {
+        submit(of, job_of(of, stage));
+      } else if (crashed(end)) {
+        ended_[end.id] = end;
+      } else {
+        throw std::runtime_error(
+            "candidate " + std::to_string(end.id) + ", stage " + to_string(stage) +
+            ": stopped twice, last by " + (end.ok() ? "an end without a result" : describe(end)) + " (see " +
+            places_.out + '/' + job_folder(of, stage) + "/log.txt); the same command goes on from here");
+      }
+    }
   }
-  EvaluationResult failed;
-  failed.failure = (end.ok() ? "ended without a result" : describe(end)) + ", see " + folder + "/log.txt";
-  return failed;
+  retried_.erase(trial.number);
+  const JobEnd end = ended_.at(trial.number);
+  ended_.erase(trial.number);
+  return end;
 }
 
 /// Takes trials from `next` through a stage until `wanted` of them count (`counted` already do). Never starts
@@ -186,7 +246,6 @@ EvaluationResult Search::outcome(const Trial& trial, Stage stage, const JobEnd& 
 void Search::run_stage(Stage stage, std::int64_t wanted, std::int64_t counted, const std::string& what,
                        const Next& next, const Commit& commit) {
   std::deque<std::size_t> in_flight;
-  std::map<std::int64_t, JobEnd> ended;
   std::optional<Progress> progress;
   while (true) {
     while (counted + static_cast<std::int64_t>(in_flight.size()) < wanted) {
@@ -199,33 +258,26 @@ void Search::run_stage(Stage stage, std::int64_t wanted, std::int64_t counted, c
       trial.stage = stage;
       study_.update(trial);
       const EvaluationJob job = job_of(trial, stage);
-      const std::string folder = places_.out + '/' + job_folder(trial, stage);
-      const std::string result = folder + "/result.json";
-      if (read_result(result, job.sha256())) {  // left by a run that was killed before it could commit
-        ended[trial.number] = {};
+      if (outcome(trial, stage, {})) {  // left by a run that was killed before it could commit
+        ended_[trial.number] = {};
         continue;
       }
-      fs::create_directories(folder);
-      fs::remove(result);
-      write_job(folder + "/job.json", job);
-      Job process;
-      process.id = trial.number;
-      process.directory = folder;
-      process.argv = {places_.programs + "/spikeloop", "evaluate", "."};
-      executor_.submit(process);
+      submit(trial, job);
     }
     if (in_flight.empty()) break;
     Trial& trial = trials_[in_flight.front()];
-    while (ended.count(trial.number) == 0)
-      for (const JobEnd& end : executor_.poll(kPollMs)) ended[end.id] = end;
-    const JobEnd end = ended[trial.number];
-    const EvaluationResult result = outcome(trial, stage, end);
+    const JobEnd end = wait_for(trial, stage);
+    const std::optional<EvaluationResult> result = outcome(trial, stage, end);
+    const std::string failure =
+        result ? result->failure : describe(end) + ", see " + job_folder(trial, stage) + "/log.txt";
     bool counts = false;
-    if (result.failure.empty()) {
-      counts = commit(trial, result);
+    if (failure.empty()) {
+      counts = commit(trial, *result);
+    } else if (stage == Stage::kFinal) {
+      not_finished(trial, failure);
     } else {
       trial.state = TrialState::kFail;
-      trial.reason = result.failure;
+      trial.reason = failure;
     }
     study_.update(trial, {trial.number, stage, end.wall_s, end.max_rss_kb});
     counted += counts ? 1 : 0;
@@ -233,7 +285,8 @@ void Search::run_stage(Stage stage, std::int64_t wanted, std::int64_t counted, c
     if (counts)
       progress->advance();
     else
-      progress->advance(0, "candidate " + std::to_string(trial.number) + ' ' + to_string(trial.state));
+      progress->advance(0, "candidate " + std::to_string(trial.number) + ' ' +
+                               (stage == Stage::kFinal ? "not taken" : to_string(trial.state)));
   }
   if (progress) progress->finish();
 }
@@ -340,15 +393,16 @@ void Search::train_winner() {
     if (open.empty()) return std::nullopt;
     return static_cast<std::size_t>(open.front().number);
   };
-  const auto passed = std::count_if(trials_.begin(), trials_.end(), [](const Trial& t) {
-    return t.stage == Stage::kFinal && t.state == TrialState::kComplete;
-  });
+  const auto passed = std::count_if(trials_.begin(), trials_.end(), passed_final);
   run_stage(Stage::kFinal, 1, passed, "final training of the winner", next,
             [&](Trial& trial, const EvaluationResult& result) {
               trial.final_measured = result.costs;
               trial.final_accuracy = result.accuracy;
+              if (reject_over_limits(trial, *result.costs)) {
+                not_finished(trial, trial.reason);
+                return false;
+              }
               trial.artifacts = job_folder(trial, Stage::kFinal);
-              if (reject_over_limits(trial, *result.costs)) return false;
               trial.state = TrialState::kComplete;
               return true;
             });
@@ -378,16 +432,17 @@ int run_search(const SearchSettings& settings, const SearchPlaces& given, std::o
   sim::ChipConfig chip = sim::read_chip_config(given.hw, places.overrides);
   // Paths of this machine must not get into stored reasons.
   chip.path = chip.name;
-  models::Dataset dataset = load_images(settings.dataset, given.data, 1, 1);  // that it is there and whole
+  models::Dataset dataset = load_images(settings.dataset, given.data);  // that it is there and whole
+  const std::string data_sha256 = digest(dataset);
   dataset.train = dataset.test = {};
   std::error_code error;
   fs::create_directories(places.out, error);
   if (error) throw InputError(given.out, "create", error.message(), "a folder that can be made");
 
-  const std::string stored = study_settings(settings, chip);
+  const std::string stored = study_settings(settings, chip, data_sha256);
   Study study = Study::create_or_resume(given.out + "/study.db", stored);
   if (study.resumed() && !places.quiet) out << "continuing the study in " << given.out << '\n';
-  Search search(settings, places, std::move(chip), std::move(dataset), std::move(study));
+  Search search(settings, places, std::move(chip), std::move(dataset), data_sha256, std::move(study));
   search.run();
   const auto best = winner(search.trials(), settings.final_epochs > 0);
   if (best) copy_winner(places.out, *best);

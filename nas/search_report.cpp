@@ -78,7 +78,7 @@ Json json_of(const Trial& trial) {
 std::map<std::pair<Stage, std::string>, std::int64_t> rejections(const std::vector<Trial>& trials) {
   std::map<std::pair<Stage, std::string>, std::int64_t> counts;
   for (const Trial& trial : trials) {
-    if (trial.state != TrialState::kInfeasible) continue;
+    if (trial.state != TrialState::kInfeasible && trial.limits_exceeded.empty()) continue;
     if (trial.limits_exceeded.empty()) ++counts[{trial.stage, "fit"}];
     for (const Cost cost : kAllCosts)
       if (trial.limits_exceeded.find(name(cost)) != std::string::npos) ++counts[{trial.stage, name(cost)}];
@@ -163,11 +163,10 @@ std::string trained_table(const std::vector<Trial>& trials) {
   std::string text = format("  %6s  %-39s %9s %9s %10s %10s %10s %10s  %s\n", "number", "cells", "score",
                             "accuracy", "latency", "energy", "area", "memory", "state");
   for (const Trial& trial : trials) {
-    const auto costs = latest_costs(trial);
-    if (trial.stage < Stage::kMeasured || !costs) continue;
-    const auto accuracy = trial.final_accuracy ? trial.final_accuracy : trial.accuracy;
+    const auto& costs = trial.measured;
+    if (!costs) continue;
     text += format("  %6lld  %-39s %9.3f %9s %10s %10s %10s %10s  %s", static_cast<long long>(trial.number),
-                   trial.genotype.c_str(), trial.score.value_or(NAN), percent(accuracy).c_str(),
+                   trial.genotype.c_str(), trial.score.value_or(NAN), percent(trial.accuracy).c_str(),
                    format_cost(Cost::kLatency, costs->latency_ns).c_str(),
                    format_cost(Cost::kEnergy, costs->energy_pj).c_str(),
                    format_cost(Cost::kArea, costs->area_um2).c_str(),
@@ -194,10 +193,15 @@ std::string error_table(const std::vector<Trial>& trials) {
 
 std::string winner_text(const SearchSettings& settings, const Trial& trial) {
   const Costs costs = *latest_costs(trial);
-  const auto accuracy = trial.final_accuracy ? trial.final_accuracy : trial.accuracy;
-  std::string text =
-      format("Winner: candidate %lld, %s, test accuracy %s (8-bit weights)\n",
-             static_cast<long long>(trial.number), trial.genotype.c_str(), percent(accuracy).c_str());
+  const bool final = passed_final(trial);
+  const std::int64_t epochs = final ? settings.final_epochs : settings.recipe.epochs;
+  std::string text;
+  if (settings.final_epochs > 0 && !final)
+    text += "No final training gave a network within the limits: the best of the short training.\n";
+  text += format("Winner: candidate %lld, %s, test accuracy %s after %lld epoch%s (8-bit weights)\n",
+                 static_cast<long long>(trial.number), trial.genotype.c_str(),
+                 percent(final ? trial.final_accuracy : trial.accuracy).c_str(),
+                 static_cast<long long>(epochs), epochs == 1 ? "" : "s");
   for (const Cost cost : {Cost::kLatency, Cost::kEnergy, Cost::kArea, Cost::kMemory}) {
     const auto& limit = settings.limits.get(cost);
     text += format("  %-8s %12s", name(cost), format_cost(cost, costs.get(cost)).c_str());
@@ -219,7 +223,17 @@ std::string closest_text(const SearchSettings& settings, const std::vector<Trial
       closest.emplace_back(worst_ratio(settings.limits, *costs), &trial);
   std::stable_sort(closest.begin(), closest.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::string text = "No candidate meets the limits.\n";
+  std::map<std::string, std::pair<std::int64_t, std::int64_t>> misfits;  // reason -> candidates, the first
+  for (const Trial& trial : trials) {
+    if (trial.state != TrialState::kInfeasible || !trial.limits_exceeded.empty()) continue;
+    const std::size_t after_name = trial.reason.find(": ");  // "candidate 3: " would tell equal ones apart
+    const auto [it, fresh] = misfits.try_emplace(
+        after_name == std::string::npos ? trial.reason : trial.reason.substr(after_name + 2), 0,
+        trial.number);
+    ++it->second.first;
+  }
+  std::string text = closest.empty() && !misfits.empty() ? "No candidate fits the chip.\n"
+                                                         : "No candidate meets the limits.\n";
   if (!closest.empty()) text += "Closest:\n";
   for (std::size_t i = 0; i < std::min(closest.size(), kClosestShown); ++i) {
     const Trial& trial = *closest[i].second;
@@ -227,13 +241,26 @@ std::string closest_text(const SearchSettings& settings, const std::vector<Trial
                    to_string(trial.stage)) +
             trial.reason + '\n';
   }
+  if (!misfits.empty()) text += "Not fitting the chip, the most frequent reasons:\n";
+  std::vector<std::pair<std::int64_t, std::string>> reasons;  // many candidates first, then by the first one
+  for (const auto& [reason, count] : misfits)
+    reasons.emplace_back(count.first, format("  %6lld  ", static_cast<long long>(count.second)) + reason);
+  std::stable_sort(reasons.begin(), reasons.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (std::size_t i = 0; i < std::min(reasons.size(), kClosestShown); ++i) text += reasons[i].second + '\n';
   return text;
 }
 
 }  // namespace
 
+bool passed_final(const Trial& trial) {
+  return trial.stage == Stage::kFinal && trial.state == TrialState::kComplete && trial.final_measured &&
+         trial.final_accuracy && trial.reason.empty();
+}
+
 std::optional<Costs> latest_costs(const Trial& trial) {
-  for (const auto* costs : {&trial.final_measured, &trial.measured, &trial.provisional, &trial.bound})
+  if (passed_final(trial)) return trial.final_measured;
+  for (const auto* costs : {&trial.measured, &trial.provisional, &trial.bound})
     if (*costs) return *costs;
   return std::nullopt;
 }
@@ -243,8 +270,8 @@ std::vector<Trial> ranked(const std::vector<Trial>& trials) {
   for (const Trial& trial : trials)
     if (trial.state == TrialState::kComplete && trial.measured && trial.accuracy) result.push_back(trial);
   const auto before = [](const Trial& a, const Trial& b) {
-    const double accuracy_a = a.final_accuracy.value_or(*a.accuracy);
-    const double accuracy_b = b.final_accuracy.value_or(*b.accuracy);
+    const double accuracy_a = passed_final(a) ? *a.final_accuracy : *a.accuracy;
+    const double accuracy_b = passed_final(b) ? *b.final_accuracy : *b.accuracy;
     if (accuracy_a != accuracy_b) return accuracy_a > accuracy_b;
     const double energy_a = latest_costs(a)->energy_pj, energy_b = latest_costs(b)->energy_pj;
     if (energy_a != energy_b) return energy_a < energy_b;
@@ -255,9 +282,11 @@ std::vector<Trial> ranked(const std::vector<Trial>& trials) {
 }
 
 std::optional<Trial> winner(const std::vector<Trial>& trials, bool with_final_training) {
-  for (const Trial& trial : ranked(trials))
-    if (!with_final_training || trial.stage == Stage::kFinal) return trial;
-  return std::nullopt;
+  const std::vector<Trial> best = ranked(trials);
+  if (with_final_training)
+    for (const Trial& trial : best)
+      if (passed_final(trial)) return trial;
+  return best.empty() ? std::nullopt : std::optional<Trial>(best.front());
 }
 
 std::optional<double> rank_correlation(const std::vector<double>& a, const std::vector<double>& b) {
@@ -293,7 +322,10 @@ std::string result_json(const std::string& study_settings, const SearchSettings&
   if (const auto best = winner(trials, settings.final_epochs > 0)) {
     json["winner"] = {{"number", best->number},
                       {"genotype", best->genotype},
-                      {"accuracy", *(best->final_accuracy ? best->final_accuracy : best->accuracy)},
+                      {"accuracy", json_of(best->accuracy)},
+                      {"final_accuracy", json_of(passed_final(*best) ? best->final_accuracy : std::nullopt)},
+                      {"measured", json_of(best->measured)},
+                      {"final", json_of(passed_final(*best) ? best->final_measured : std::nullopt)},
                       {"costs", json_of(latest_costs(*best))},
                       {"artifacts", "winner"}};
   }

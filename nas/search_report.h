@@ -10,14 +10,18 @@
 /// What a search says at its end, as a file and as text. Both are functions of the study alone.
 namespace spikeloop::nas {
 
+/// Trained for longer, measured again, and within the limits.
+bool passed_final(const Trial& trial);
+
 /// Best first: higher accuracy, then lower energy, then lower number. Only trials that were measured and meet
-/// the limits, on their final measurement when there is one.
+/// the limits; on their final measurement when they passed it.
 std::vector<Trial> ranked(const std::vector<Trial>& trials);
 
-/// The winner: the best of `ranked`; with final training the best of those that passed it.
+/// The winner: the best of `ranked`; with final training the one that passed it, and the best measured one
+/// when none did.
 std::optional<Trial> winner(const std::vector<Trial>& trials, bool with_final_training);
 
-/// The costs that count for a trial: the latest of its stages.
+/// The costs that count for a trial: the latest of its stages, the final one only when it was passed.
 std::optional<Costs> latest_costs(const Trial& trial);
 
 /// Spearman's rank correlation with mean ranks for ties; absent when one side is constant or there are fewer

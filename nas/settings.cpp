@@ -1,10 +1,13 @@
 #include "nas/settings.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "traces/support/error.h"
 
@@ -76,11 +79,25 @@ models::SnasnetSpec default_spec() {
   return spec;
 }
 
+DatasetSizes sizes_of(const std::string& dataset) {
+  static const std::vector<std::pair<std::string, DatasetSizes>> kDatasets{{"cifar10", {50'000, 10'000}},
+                                                                           {"shapes", {10'000, 2'000}}};
+  std::vector<std::string> names;
+  for (const auto& [name, sizes] : kDatasets) {
+    if (name == dataset) return sizes;
+    names.push_back(name);
+  }
+  const std::string nearest = nearest_word(dataset, names);
+  throw InputError("command line", "--dataset", '"' + dataset + '"',
+                   "one of cifar10, shapes" + (nearest.empty() ? "" : " (did you mean " + nearest + "?)"));
+}
+
 void check(const SearchSettings& s) {
   constexpr std::int64_t kMany = 1'000'000'000;
+  const DatasetSizes sizes = sizes_of(s.dataset);
   require_range("--candidates", s.candidates, 1, 1'000'000);
   require_range("--train", s.train, 1, s.candidates);
-  require_range("--score-batch", s.score_batch, 2, 4096);
+  require_range("--score-batch", s.score_batch, 2, std::min<std::int64_t>(4096, sizes.train));
   require_range("--score-repeats", s.score_repeats, 1, 100);
   require_range("--channels", s.spec.channels, 1, 4096);
   require_range("--timesteps", s.spec.timesteps, 1, 1000);
@@ -89,12 +106,12 @@ void check(const SearchSettings& s) {
   require_range("--votes", s.spec.votes, 1, 100);
   require_range("--epochs", s.recipe.epochs, 1, kMany);
   require_range("--final-epochs", s.final_epochs, 0, kMany);
-  require_range("--train-images", s.recipe.train_images, 0, kMany);
-  require_range("--final-train-images", s.final_train_images, 0, kMany);
-  require_range("--test-images", s.test_images, 0, kMany);
+  require_range("--train-images", s.recipe.train_images, 0, sizes.train);
+  require_range("--final-train-images", s.final_train_images, 0, sizes.train);
+  require_range("--test-images", s.test_images, 0, sizes.test);
   require_range("--batch", s.recipe.batch, 2, 65536);
-  require_range("--samples", s.samples, 1, 10'000);
-  require_range("--provisional-samples", s.provisional_samples, 1, 10'000);
+  require_range("--samples", s.samples, 1, sizes.test);
+  require_range("--provisional-samples", s.provisional_samples, 1, sizes.test);
   require(s.recipe.lr > 0 && s.recipe.lr <= 100, "--lr", std::to_string(s.recipe.lr), "above 0, at most 100");
   require(s.recipe.dropout >= 0 && s.recipe.dropout < 1, "--dropout", std::to_string(s.recipe.dropout),
           "0 or more, below 1");

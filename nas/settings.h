@@ -14,7 +14,7 @@ namespace spikeloop::nas {
 /// trained.
 struct TrainRecipe {
   std::int64_t epochs = 2;
-  std::int64_t train_images = 0;  ///< per epoch, a seeded choice; 0: all
+  std::int64_t train_images = 0;  ///< of the dataset's, a seeded choice per epoch; 0: all
   std::int64_t batch = 64;
   double lr = 0.1, momentum = 0.9, weight_decay = 5e-4, min_lr = 1e-3;
   double dropout = 0;
@@ -40,6 +40,12 @@ struct SearchSettings {
   std::int64_t provisional_samples = 1, samples = 4;
   Limits limits;
 };
+
+struct DatasetSizes {
+  std::int64_t train = 0, test = 0;
+};
+/// Images that a dataset has. Throws InputError for an unknown one.
+DatasetSizes sizes_of(const std::string& dataset);
 
 /// Throws InputError (command line, option) for a value out of its range.
 void check(const SearchSettings& settings);

@@ -1,6 +1,7 @@
 #include "nas/verify_snasnet.h"
 
 #include <ATen/ATen.h>
+#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <cmath>
@@ -32,8 +33,15 @@ using models::CellMatrix;
 using models::SnasnetSpec;
 
 constexpr double kScoreTolerance = 1e-6;
-constexpr double kExact = 1e-12;  // for arithmetic that differs in the last bits only
+constexpr double kExact = 1e-12;                 // for arithmetic that differs in the last bits only
+constexpr std::int64_t kMostCodeBits = 1 << 24;  // of a unit vector: more is a mistake
 constexpr double kNever = std::numeric_limits<double>::infinity();
+
+/// Where in the file the reference lies that is being read, for messages.
+std::string& place() {
+  static std::string place = "/";
+  return place;
+}
 
 /// Collects what a reference was compared in; prints its line.
 class Check {
@@ -63,6 +71,10 @@ class Check {
   std::string what_, notes_, first_;
   bool passed_ = true;
 };
+
+constexpr const char* kLayout = "the layout of the SNASNet references";
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 template <class T>
 std::string text_of(T value) {
@@ -111,12 +123,13 @@ void check_parameters(Check& check, models::SnasnetImpl& net, const Json& expect
   const auto parameters = net.named_parameters();
   check.equal("number of parameter tensors", parameters.size(), expected.size());
   for (std::size_t i = 0; i < std::min(parameters.size(), expected.size()); ++i) {
-    const std::string name = expected[i][0].get<std::string>();
+    const std::string name = expected.at(i).at(0).get<std::string>();
     check.equal("parameter name", parameters[i].key(), name);
-    check.require(parameters[i].value().sizes().vec() == expected[i][1].get<std::vector<std::int64_t>>(),
-                  "shape of " + name);
+    check.require(
+        parameters[i].value().sizes().vec() == expected.at(i).at(1).get<std::vector<std::int64_t>>(),
+        "shape of " + name);
     const double sum = parameters[i].value().sum().item<double>();
-    check.require(std::abs(sum - expected[i][3].get<double>()) < 1e-9 * std::max(1.0, std::abs(sum)),
+    check.require(std::abs(sum - expected.at(i).at(3).get<double>()) < 1e-9 * std::max(1.0, std::abs(sum)),
                   "sum of " + name + " " + text_of(sum));
   }
 }
@@ -126,23 +139,32 @@ struct Call {
   std::int64_t spikes, neurons, near;  // near: membranes within 1e-5 of the threshold
 };
 
-/// One repeat against its reference. Adds the log-determinant to `score`.
-void check_repeat(Check& check, const std::string& which, const Json& expected,
+/// A list with nothing in it would pass whatever the program computes.
+const Json& list_of(const Json& json, const char* key) {
+  const Json& list = json.at(key);
+  if (!list.is_array() || list.empty())
+    throw std::invalid_argument(std::string("\"") + key + "\" is not a list of one entry or more");
+  return list;
+}
+
+/// One repeat against its reference. Adds the log-determinant to `score`; false when spike counts differ.
+bool check_repeat(Check& check, const std::string& which, const Json& expected,
                   const std::vector<Call>& calls, const SahdKernel& kernel, const at::Tensor& per_sample,
                   const at::Tensor& output, double& score) {
-  const Json& expected_calls = expected.at("calls");
+  const Json& expected_calls = list_of(expected, "calls");
   check.equal(which + " LIF calls", calls.size(), expected_calls.size());
   std::int64_t inexact = 0, slack = 0;
   for (std::size_t i = 0; i < std::min(calls.size(), expected_calls.size()); ++i) {
-    const Json& call = expected_calls[i];
-    const std::string place = which + " call " + std::to_string(i) + " " + calls[i].module;
-    check.equal(place + ": module", calls[i].module, call[0].get<std::string>());
-    check.equal(place + ": neurons", calls[i].neurons, call[2].get<std::int64_t>());
-    const auto difference = std::abs(calls[i].spikes - call[1].get<std::int64_t>());
+    const Json& call = expected_calls.at(i);
+    const std::string call_name = which + " call " + std::to_string(i) + " " + calls[i].module;
+    check.equal(call_name + ": module", calls[i].module, call.at(0).get<std::string>());
+    check.equal(call_name + ": neurons", calls[i].neurons, call.at(2).get<std::int64_t>());
+    const auto difference = std::abs(calls[i].spikes - call.at(1).get<std::int64_t>());
     inexact += difference > 0 ? 1 : 0;
-    slack += call[3].get<std::int64_t>();
-    check.require(difference <= call[3].get<std::int64_t>(),
-                  place + ": " + std::to_string(calls[i].spikes) + " spikes instead of " + call[1].dump());
+    slack += call.at(3).get<std::int64_t>();
+    check.require(
+        difference <= call.at(3).get<std::int64_t>(),
+        call_name + ": " + std::to_string(calls[i].spikes) + " spikes instead of " + call.at(1).dump());
   }
   const SahdKernel::LogDet log_det = kernel.log_det();
   const double difference = std::abs(log_det.value - expected.at("logdet").get<double>());
@@ -152,24 +174,31 @@ void check_repeat(Check& check, const std::string& which, const Json& expected,
              " membranes within 1e-5), log-determinant " + text_of(log_det.value) + " off by " +
              text_of(difference));
   check.equal(which + " sign", log_det.sign, expected.at("sign").get<double>());
-  if (inexact > 0) return;  // a spike more or less moves all that follows
+  if (inexact > 0) return false;  // a spike more or less moves all that follows
   check.require(difference <= kScoreTolerance, which + " log-determinant");
   double worst = 0;
-  const Json& totals = expected.at("per_sample_total");
-  for (std::size_t i = 0; i < totals.size(); ++i) {
+  const Json& totals = list_of(expected, "per_sample_total");
+  const auto samples = static_cast<std::size_t>(per_sample.size(0));
+  check.equal(which + " samples with a spike count", totals.size(), samples);
+  for (std::size_t i = 0; i < std::min(totals.size(), samples); ++i) {
     check.equal(which + " spikes of sample " + std::to_string(i),
-                per_sample[static_cast<std::int64_t>(i)].item<std::int64_t>(), totals[i].get<std::int64_t>());
+                per_sample[static_cast<std::int64_t>(i)].item<std::int64_t>(),
+                totals.at(i).get<std::int64_t>());
   }
-  const Json& outputs = expected.at("out");
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    for (std::size_t j = 0; j < outputs[i].size(); ++j) {
+  const Json& outputs = list_of(expected, "out");
+  const auto width = static_cast<std::size_t>(output.size(1));
+  check.equal(which + " samples with an output", outputs.size(), samples);
+  for (std::size_t i = 0; i < std::min(outputs.size(), samples); ++i) {
+    check.equal(which + " outputs of sample " + std::to_string(i), outputs.at(i).size(), width);
+    for (std::size_t j = 0; j < std::min(outputs.at(i).size(), width); ++j) {
       const double value = output[static_cast<std::int64_t>(i)][static_cast<std::int64_t>(j)].item<double>();
-      worst = std::max(worst, std::abs(value - outputs[i][j].get<double>()));
+      worst = std::max(worst, std::abs(value - outputs.at(i).at(j).get<double>()));
     }
   }
   check.require(worst < kScoreTolerance, which + " network output off by " + text_of(worst));
   const double k01 = kernel.kernel()[0][1].item<double>();
   check.require(std::abs(k01 - expected.at("K01").get<double>()) < kScoreTolerance, which + " K[0][1]");
+  return true;
 }
 
 int verify_narrow(const Json& json, const std::string& data_dir, std::ostream& out) {
@@ -186,9 +215,13 @@ int verify_narrow(const Json& json, const std::string& data_dir, std::ostream& o
   spec.tau = about.at("tau").get<double>();
   spec.threshold = about.at("threshold").get<double>();
   spec.second_pool = about.at("second_avgpooling").get<std::int64_t>();
+  if (spec.channels < 1 || spec.hidden < 0 || spec.votes < 1 || spec.timesteps < 1 || spec.second_pool < 1)
+    throw std::invalid_argument("\"about\" with a width, pooling or number of timesteps below 1");
   const at::NoGradGuard no_grad;
   int failures = 0;
-  for (const Json& reference : json.at("references")) {
+  std::size_t number = 0;
+  for (const Json& reference : list_of(json, "references")) {
+    place() = "/references/" + std::to_string(number++);
     spec.cell1 = spec.cell2 = matrix_of(reference.at("matrix"));
     Check check(name_of(reference, spec.cell1));
     models::Snasnet net(spec, 1, false);
@@ -201,7 +234,12 @@ int verify_narrow(const Json& json, const std::string& data_dir, std::ostream& o
     check.equal("parameters", net->num_parameters(), reference.at("params").get<std::int64_t>());
     check.equal("LIF modules", net->num_lif_modules(), reference.at("lif_modules").get<std::int64_t>());
     double score = 0;
-    const Json& repeats = reference.at("repeats");
+    const Json& repeats = list_of(reference, "repeats");
+    if (batch < 1 || batch > dataset.test.size() / static_cast<std::int64_t>(repeats.size()))
+      throw std::invalid_argument(std::to_string(repeats.size()) + " repeats of batch " +
+                                  std::to_string(batch) + ", but there are " +
+                                  std::to_string(dataset.test.size()) + " images");
+    bool exact = true;
     for (std::size_t r = 0; r < repeats.size(); ++r) {
       std::vector<Call> calls;
       SahdKernel kernel;
@@ -216,12 +254,15 @@ int verify_narrow(const Json& json, const std::string& data_dir, std::ostream& o
       };
       const at::Tensor images = dataset.test.images.narrow(0, static_cast<std::int64_t>(r) * batch, batch);
       const at::Tensor output = net->forward(models::normalise(images, dataset).to(at::kDouble));
-      check_repeat(check, "repeat " + std::to_string(r + 1), repeats[r], calls, kernel, per_sample, output,
-                   score);
+      exact = check_repeat(check, "repeat " + std::to_string(r + 1), repeats.at(r), calls, kernel, per_sample,
+                           output, score) &&
+              exact;
     }
     score /= static_cast<double>(repeats.size());
-    check.note("score " + text_of(score) + " (reference " + text_of(reference.at("score").get<double>()) +
-               ")");
+    const double expected_score = reference.at("score").get<double>();
+    check.require(!exact || std::abs(score - expected_score) <= kScoreTolerance,
+                  "score " + text_of(score) + " instead of " + text_of(expected_score));
+    check.note("score " + text_of(score) + " (reference " + text_of(expected_score) + ")");
     failures += check.print(out);
   }
   return failures;
@@ -262,7 +303,9 @@ std::int64_t count_under(const models::SnasnetImpl& net, const std::string& pref
 
 int verify_shapes(const Json& json, std::ostream& out) {
   int failures = 0;
+  std::size_t number = 0;
   for (const Json& reference : json) {
+    place() = "/" + std::to_string(number++);
     const std::string dataset = reference.at("dataset").get<std::string>();
     SnasnetSpec spec = full_spec(dataset);
     spec.second_pool = reference.at("second_avgpooling").get<std::int64_t>();
@@ -285,8 +328,8 @@ int verify_shapes(const Json& json, std::ostream& out) {
       const Json& expected = reference.at("shapes_batch2");
       check.equal("stages", stages.size(), expected.size());
       for (std::size_t i = 0; i < std::min(stages.size(), expected.size()); ++i) {
-        check.equal("stage", stages[i].first, expected[i][0].get<std::string>());
-        check.require(stages[i].second == expected[i][1].get<std::vector<std::int64_t>>(),
+        check.equal("stage", stages[i].first, expected.at(i).at(0).get<std::string>());
+        check.require(stages[i].second == expected.at(i).at(1).get<std::vector<std::int64_t>>(),
                       "shape of " + stages[i].first);
       }
       check.note(std::to_string(stages.size()) + " stage shapes");
@@ -318,6 +361,8 @@ int verify_sahd(const Json& item, std::ostream& out) {
   const auto batch = item.at("B").get<std::int64_t>(), n = item.at("N").get<std::int64_t>();
   Check check("SAHD kernel " + std::to_string(batch) + " x " + std::to_string(n) + " " +
               item.at("code").get<std::string>());
+  if (batch < 2 || n < 1 || batch * n > kMostCodeBits)
+    throw std::invalid_argument("B " + std::to_string(batch) + " and N " + std::to_string(n));
   const at::Tensor x = code_of(item, batch, n);
   SahdKernel kernel;
   kernel.add(x);
@@ -330,7 +375,8 @@ int verify_sahd(const Json& item, std::ostream& out) {
     for (std::int64_t i = 0; i < batch; ++i) {
       for (std::int64_t j = 0; j < batch; ++j) {
         const auto row = static_cast<std::size_t>(i), column = static_cast<std::size_t>(j);
-        worst = std::max(worst, std::abs(k[i][j].item<double>() - item.at(key)[row][column].get<double>()));
+        worst =
+            std::max(worst, std::abs(k[i][j].item<double>() - item.at(key).at(row).at(column).get<double>()));
       }
     }
     check.note("K off by " + text_of(worst));
@@ -353,6 +399,9 @@ int verify_sahd(const Json& item, std::ostream& out) {
 
 at::Tensor rows_of(const Json& json) {
   const auto rows = json.get<std::vector<std::vector<double>>>();
+  for (const auto& row : rows)
+    if (row.empty() || row.size() != rows.front().size())
+      throw std::invalid_argument("rows of different lengths, or without numbers");
   at::Tensor tensor = at::empty(
       {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(rows.at(0).size())}, at::kDouble);
   auto* data = tensor.data_ptr<double>();
@@ -366,6 +415,8 @@ int verify_lif(const Json& item, std::ostream& out) {
   Check check("LIF steps and gradients");
   const at::Tensor input = rows_of(item.at("input")).set_requires_grad(true);
   const at::Tensor spikes = rows_of(item.at("spikes")), after = rows_of(item.at("v_after_reset"));
+  for (const at::Tensor* other : {&spikes, &after})
+    if (other->sizes() != input.sizes()) throw std::invalid_argument("spikes or membranes unlike the input");
   at::Tensor membrane, loss = at::zeros({}, at::kDouble);
   double worst = 0;
   for (std::int64_t t = 0; t < input.size(0); ++t) {
@@ -388,12 +439,14 @@ int verify_lif(const Json& item, std::ostream& out) {
 int verify_surrogate(const Json& item, std::ostream& out) {
   Check check("ATan surrogate");
   double worst = 0;
+  if (list_of(item, "x").size() != item.at("grad").size())
+    throw std::invalid_argument("\"x\" and \"grad\" of different lengths");
   for (std::size_t i = 0; i < item.at("x").size(); ++i) {
     // tau = 1 makes the membrane equal the input: x is the distance from the threshold.
-    const at::Tensor input = at::full({1}, 1 + item.at("x")[i].get<double>(), at::kDouble);
+    const at::Tensor input = at::full({1}, 1 + item.at("x").at(i).get<double>(), at::kDouble);
     input.set_requires_grad(true);
     models::lif_step(input, {}, 1.0, 1.0).spikes.sum().backward();
-    worst = std::max(worst, std::abs(input.grad().item<double>() - item.at("grad")[i].get<double>()));
+    worst = std::max(worst, std::abs(input.grad().item<double>() - item.at("grad").at(i).get<double>()));
   }
   check.note(std::to_string(item.at("x").size()) + " derivatives, off by " + text_of(worst));
   check.require(worst <= kExact, "derivative");
@@ -404,9 +457,10 @@ int verify_clean(const std::string& what, const Json& items, std::ostream& out) 
   Check check(what);
   std::size_t accepted = 0;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const CleanedCell cleaned = clean(matrix_of(items[i][0]));
-    check.require(cleaned.accepted == items[i][2].get<bool>() && cleaned.cell == matrix_of(items[i][1]),
-                  "matrix " + std::to_string(i));
+    const CleanedCell cleaned = clean(matrix_of(items.at(i).at(0)));
+    check.require(
+        cleaned.accepted == items.at(i).at(2).get<bool>() && cleaned.cell == matrix_of(items.at(i).at(1)),
+        "matrix " + std::to_string(i));
     accepted += cleaned.accepted ? 1 : 0;
   }
   check.note(std::to_string(items.size()) + " matrices, " + std::to_string(accepted) + " accepted");
@@ -417,7 +471,7 @@ int verify_splitmix(const Json& item, std::ostream& out) {
   Check check("splitmix64");
   const auto seed = item.at("seed").get<std::uint64_t>();
   std::size_t count = 0;
-  for (const Json& value : item.at("first_outputs")) {
+  for (const Json& value : list_of(item, "first_outputs")) {
     check.equal("output", splitmix64(seed, count), value.get<std::uint64_t>());
     check.equal("unit", unit(seed, count), item.at("first_units").at(count).get<double>());
     ++count;
@@ -428,11 +482,16 @@ int verify_splitmix(const Json& item, std::ostream& out) {
 
 int verify_units(const Json& json, std::ostream& out) {
   int failures = 0;
-  for (const Json& item : json.at("sahd")) failures += verify_sahd(item, out);
+  std::size_t number = 0;
+  for (const Json& item : list_of(json, "sahd")) {
+    place() = "/sahd/" + std::to_string(number++);
+    failures += verify_sahd(item, out);
+  }
+  place() = "/";
   failures += verify_lif(json.at("lif"), out);
   failures += verify_surrogate(json.at("atan_surrogate"), out);
-  failures += verify_clean("cleaning of forward matrices", json.at("clean_forward"), out);
-  failures += verify_clean("cleaning of backward matrices", json.at("clean_backward"), out);
+  failures += verify_clean("cleaning of forward matrices", list_of(json, "clean_forward"), out);
+  failures += verify_clean("cleaning of backward matrices", list_of(json, "clean_backward"), out);
   failures += verify_splitmix(json.at("splitmix64"), out);
   return failures;
 }
@@ -440,7 +499,7 @@ int verify_units(const Json& json, std::ostream& out) {
 int verify(const Json& json, const std::string& file, const std::string& data_dir, std::ostream& out) {
   if (json.is_object() && json.contains("references")) return verify_narrow(json, data_dir, out);
   if (json.is_object() && json.contains("sahd")) return verify_units(json, out);
-  if (json.is_array() && !json.empty() && json[0].is_object() && json[0].contains("params_cell1")) {
+  if (json.is_array() && !json.empty() && json.at(0).is_object() && json.at(0).contains("params_cell1")) {
     return verify_shapes(json, out);
   }
   throw InputError(file, "/", "another content",
@@ -459,12 +518,16 @@ int verify_snasnet(const std::string& file, const std::string& data_dir, std::os
                      "no JSON (" + std::string(error.what()) + ")", "a file of SNASNet references");
   }
   const models::ThreadCount one_thread(1);  // sums in one order
+  place() = "/";
   try {
     return verify(json, file, data_dir, out);
-  } catch (const Json::exception& error) {
-    throw InputError(file, "content", error.what(), "the layout of the SNASNet references");
-  } catch (const std::out_of_range& error) {
-    throw InputError(file, "content", error.what(), "the layout of the SNASNet references");
+  } catch (const InputError& error) {
+    if (place() == "/") throw;  // of another file, such as the images
+    throw InputError(file, place(), error.what(), kLayout);
+  } catch (const c10::Error& error) {  // its what() holds a stack trace
+    throw InputError(file, place(), first_line(error.what_without_backtrace()), kLayout);
+  } catch (const std::exception& error) {
+    throw InputError(file, place(), first_line(error.what()), kLayout);
   }
 }
 

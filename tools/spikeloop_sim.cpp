@@ -1,11 +1,15 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/program_options/errors.hpp>
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/value_semantic.hpp>
 #include <boost/program_options/variables_map.hpp>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -160,7 +164,7 @@ std::vector<std::int64_t> positions_of(const std::string& list, std::int64_t ava
   return {positions.begin(), positions.end()};
 }
 
-/// A long simulation should not end with a folder that is not there.
+/// A long simulation should not end with a folder that is not there or not writable.
 void check_writable(const std::string& out) {
   if (out.empty()) return;
   const fs::path folder = fs::absolute(out).parent_path();
@@ -170,6 +174,9 @@ void check_writable(const std::string& out) {
                      "a folder that exists");
   }
   if (fs::is_directory(out, error)) throw InputError(out, "--out", "a folder", "a file's name");
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) {
+    throw InputError(out, "--out", std::strerror(errno), "a folder that can be written");
+  }
 }
 
 void simulate(const Options& options) {

@@ -35,24 +35,75 @@ expect_refusal() {
 }
 
 wrong_input() {
-  local search=("$programs/spikeloop" search --out refused)
-  expect_refusal "unknown option" "--candidates" "${search[@]}" --hw "$hw" --dataset shapes --cnadidates 3
-  expect_refusal "no chip" "--hw" "${search[@]}" --dataset shapes
-  expect_refusal "absent chip" "absent.json" "${search[@]}" --dataset shapes --hw absent.json
-  expect_refusal "limit without unit" "ns, us, ms, s" "${search[@]}" --dataset shapes --hw "$hw" --max-latency 5
-  expect_refusal "absent data" "nowhere" "${search[@]}" --hw "$hw" --dataset cifar10 --data nowhere
-  expect_refusal "unknown dataset" "shapes" "${search[@]}" --hw "$hw" --dataset shape
-  expect_refusal "number that is none" "--channels" "${search[@]}" --dataset shapes --hw "$hw" --channels 4.5
-  expect_refusal "range" "--train" "${search[@]}" --dataset shapes --hw "$hw" --candidates 2 --train 3
-  expect_refusal "override" "--set" "${search[@]}" --dataset shapes --hw "$hw" --set crossbar.rows
-  expect_refusal "override of nothing" "crossbar.rows" "${search[@]}" --dataset shapes --hw "$hw" --set crossbar.row=64
-  expect_refusal "executor" "local:N" "${search[@]}" --dataset shapes --hw "$hw" --executor slurm
+  local asked=("$programs/spikeloop" search --out refused)
+  expect_refusal "unknown option" "--candidates" "${asked[@]}" --hw "$hw" --dataset shapes --cnadidates 3
+  expect_refusal "no chip" "--hw" "${asked[@]}" --dataset shapes
+  expect_refusal "absent chip" "absent.json" "${asked[@]}" --dataset shapes --hw absent.json
+  expect_refusal "limit without unit" "ns, us, ms, s" "${asked[@]}" --dataset shapes --hw "$hw" --max-latency 5
+  expect_refusal "absent data" "nowhere" "${asked[@]}" --hw "$hw" --dataset cifar10 --data nowhere
+  expect_refusal "unknown dataset" "shapes" "${asked[@]}" --hw "$hw" --dataset shape
+  expect_refusal "number that is none" "--channels" "${asked[@]}" --dataset shapes --hw "$hw" --channels 4.5
+  expect_refusal "range" "--train" "${asked[@]}" --dataset shapes --hw "$hw" --candidates 2 --train 3
+  expect_refusal "override" "--set" "${asked[@]}" --dataset shapes --hw "$hw" --set crossbar.rows
+  expect_refusal "override of nothing" "crossbar.rows" "${asked[@]}" --dataset shapes --hw "$hw" --set crossbar.row=64
+  expect_refusal "executor" "local:N" "${asked[@]}" --dataset shapes --hw "$hw" --executor slurm
   expect_refusal "command" "search" "$programs/spikeloop" serach
   expect_refusal "cells" "--cell" "$programs/spikeloop" train --dataset shapes --cell 0303 --out refused
+  expect_refusal "cells without an edge" "first cell" \
+    "$programs/spikeloop" train --dataset shapes --cell 0000/0000/0000/0000 --out refused
+  expect_refusal "cell that is not cleaned" "first cell" \
+    "$programs/spikeloop" train --dataset shapes --cell 0300/0000/0000/0000 --out refused
+  expect_refusal "one bad cell" "second cell" \
+    "$programs/spikeloop" train --dataset shapes --cell '0303/0030/2002/0200|0300/0000/0000/0000' --out refused
+  expect_refusal "no jobs" "--jobs: found 0, expected 1 to" "${asked[@]}" --dataset shapes --hw "$hw" --jobs 0
+  expect_refusal "no data" "--data: found nothing" "${asked[@]}" --dataset cifar10 --hw "$hw"
+  local size
+  for size in "--train-images 10001" "--final-train-images 10001" "--test-images 2001" "--samples 2001" \
+    "--score-batch 10001"; do
+    # shellcheck disable=SC2086
+    expect_refusal "more than the dataset has" "${size% *}" "${asked[@]}" --dataset shapes --hw "$hw" $size
+  done
   expect_refusal "no network" "--network" "$programs/spikeloop" trace --out refused
   expect_refusal "absent network" "absent.nir" "$programs/spikeloop" trace --network absent.nir --out refused
   expect_refusal "no study" "study.db" "$programs/spikeloop" study status .
   expect_refusal "no references" "absent.json" "$programs/spikeloop" verify snasnet absent.json
+  expect_refusal "no file" "FILE" "$programs/spikeloop" verify snasnet
+}
+
+# zero_cifar DIR: all images black, all labels 0; the files take no room.
+zero_cifar() {
+  mkdir -p "$1"
+  truncate -s 30730000 "$1"/test_batch.bin "$1"/data_batch_{1,2,3,4,5}.bin
+}
+
+# label FILE RECORD LABEL (two hex digits)
+label() {
+  printf '%b' "\\x$3" | dd of="$1" bs=1 seek=$(($2 * 3073)) conv=notrunc status=none
+}
+
+wrong_data() {
+  local asked=("$programs/spikeloop" search --out refused --dataset cifar10 --hw "$hw" --data bad)
+  zero_cifar bad
+  rm bad/data_batch_3.bin
+  expect_refusal "absent batch" "bad/data_batch_3.bin" "${asked[@]}"
+  truncate -s 30729999 bad/data_batch_3.bin
+  expect_refusal "truncated batch" "bad/data_batch_3.bin: size: found 30729999 bytes" "${asked[@]}"
+  truncate -s 30730000 bad/data_batch_3.bin
+  label bad/data_batch_3.bin 9999 0a
+  expect_refusal "label" "bad/data_batch_3.bin: record 9999: found label 10" "${asked[@]}"
+  label bad/test_batch.bin 7 ff
+  expect_refusal "label" "bad/test_batch.bin: record 7: found label 255" "${asked[@]}"
+  rm -r bad
+}
+
+# unsuited_network: a network for other images, made by write_cli_files.
+unsuited_network() {
+  [[ -x $programs/write_cli_files ]] || return 0
+  "$programs/write_cli_files" .
+  expect_refusal "network for other images" 'network.nir: node "input": found shape [3, 8, 8]' \
+    "$programs/spikeloop" trace --network network.nir --dataset shapes --out refused
+  expect_refusal "record beyond the dataset" "at most 1999" \
+    "$programs/spikeloop" trace --network network.nir --dataset shapes --samples 2000 --out refused
 }
 
 # Real evaluations: training, simulation and all.
@@ -68,6 +119,10 @@ whole_search() {
   done
   for file in network.nir trace.h5 measurement.json; do
     cmp "one/winner/$file" "two/winner/$file" || fail "another number of jobs, another $file"
+  done
+  local file_one
+  for file_one in one/candidates/*/measurement.json one/candidates/*/*/measurement.json; do
+    cmp "$file_one" "two/${file_one#one/}" || fail "another number of jobs, another $file_one"
   done
   grep -qF "$work" one/result.json && fail "result.json holds a path of this machine"
 
@@ -100,8 +155,9 @@ killed_search() {
     [[ -e killed/candidates/0/job.json || -e killed/candidates/1/job.json || -e killed/candidates/2/job.json ]] && break
     sleep 0.1
   done
-  kill -9 "$search" 2>/dev/null
+  kill -9 "$search" 2>/dev/null || fail "the search had ended before it could be killed"
   wait "$search" 2>/dev/null
+  [[ ! -e killed/result.json ]] || fail "the search had its result before it was killed"
   "$programs/spikeloop" search "${options[@]}" >/dev/null 2>killed.err || fail "resumed search: $(tail -n 3 killed.err)"
   cmp one/result.json killed/result.json || fail "another result after a kill"
 }
@@ -133,6 +189,77 @@ killed_often() {
   printf 'killed %d times\n' "$kills"
 }
 
+# A job that something kills is no verdict about its candidate.
+killed_jobs() {
+  local options=("${small[@]}" --candidates 10 --train 3 --final-epochs 1 --quiet --max-energy 900000mJ --jobs 2)
+  FAKE_KILL=once fake/coordinator search "${options[@]}" --out lost >/dev/null || fail "jobs killed once"
+  cmp whole/result.json lost/result.json || fail "jobs that were killed once changed the result"
+  local stage code
+  for stage in score measured final; do
+    FAKE_KILL=$stage fake/coordinator search "${options[@]}" --out stopped >/dev/null 2>stopped.err
+    code=$?
+    [[ $code == 1 ]] || fail "jobs of stage $stage always killed: exit code $code, expected 1"
+    [[ $(wc -l <stopped.err) == 1 ]] || fail "jobs always killed: $(cat stopped.err)"
+    grep -q "stage $stage: stopped twice, last by signal 9" stopped.err || fail "jobs always killed: $(cat stopped.err)"
+  done
+  touch "$(echo stopped/candidates/*/final)/.result.json.1.1.tmp" # as kill -9 leaves it
+  fake/coordinator search "${options[@]}" --out stopped >/dev/null || fail "search after jobs were killed"
+  [[ -z $(find stopped -name '*.tmp') ]] || fail "left behind: $(find stopped -name '*.tmp')"
+  cmp whole/result.json stopped/result.json || fail "killed jobs changed the result"
+
+  # The same with real evaluations, of which the simulator is killed.
+  mkdir real
+  cp "$programs/spikeloop" "$programs/spikeloop-job" real/
+  printf '#!/bin/sh\nkill -KILL $$\n' >real/spikeloop-sim
+  chmod +x real/spikeloop-sim
+  local real=(real/spikeloop search "${tiny[@]}" --final-epochs 1 --final-train-images 64 --jobs 2 --quiet --out oom)
+  "${real[@]}" >/dev/null 2>oom.err
+  code=$?
+  [[ $code == 1 ]] || fail "killed simulators: exit code $code, expected 1"
+  grep -q 'stopped twice' oom.err || fail "killed simulators: $(cat oom.err)"
+  cp "$programs/spikeloop-sim" real/
+  "${real[@]}" >/dev/null 2>oom.err || fail "search after killed simulators: $(cat oom.err)"
+  cmp one/result.json oom/result.json || fail "killed simulators changed the result"
+}
+
+# A final training that fails or breaks a limit leaves the winner of the short training.
+failed_finals() {
+  local options=("${small[@]}" --candidates 10 --train 3 --final-epochs 6 --quiet --max-energy 900000mJ --jobs 2)
+  local how
+  for how in crash big; do
+    FAKE_FINAL=$how fake/coordinator search "${options[@]}" --out "final_$how" >final.txt || fail "final $how: exit code $?"
+    grep -q 'No final training gave a network within the limits' final.txt || fail "final $how: $(cat final.txt)"
+    grep -q 'Winner: candidate .* after 1 epoch ' final.txt || fail "final $how: $(cat final.txt)"
+    grep -q '"final_accuracy": null' "final_$how/result.json" || fail "final $how: $(cat final.txt)"
+    [[ -s final_$how/winner/network.nir ]] || fail "final $how: no winner"
+  done
+  fake/coordinator search "${options[@]}" --out final_good >final.txt || fail "final: exit code $?"
+  grep -q 'Winner: candidate .* after 6 epochs ' final.txt || fail "final: $(cat final.txt)"
+}
+
+# A study belongs to its images.
+other_data() {
+  zero_cifar images
+  local options=("${small[@]}" --dataset cifar10 --candidates 2 --train 1 --quiet --data images --out on_images)
+  options=("${options[@]:2}") # without the small ones' dataset
+  fake/coordinator search "${options[@]}" >/dev/null || fail "search on images: exit code $?"
+  cp on_images/result.json before.json
+  label images/data_batch_4.bin 77 01
+  expect_refusal "other images" "data/sha256" fake/coordinator search "${options[@]}"
+  cmp before.json on_images/result.json || fail "a search on other images changed result.json"
+  rm -r images
+}
+
+# No network fits a chip of one crossbar: says so.
+small_chip() {
+  "$programs/spikeloop" search "${tiny[@]}" --set mesh.columns=1 --set mesh.rows=1 --set tile.pes=1 \
+    --set pe.crossbars=1 --quiet --out small_chip >small_chip.txt 2>&1
+  local code=$?
+  [[ $code == 1 ]] || fail "a chip too small: exit code $code, expected 1: $(cat small_chip.txt)"
+  grep -q 'No candidate fits the chip' small_chip.txt || fail "a chip too small: $(cat small_chip.txt)"
+  grep -q 'found .*, expected ' small_chip.txt || fail "a chip too small, without needs and has: $(cat small_chip.txt)"
+}
+
 # Nothing can meet a latency of a nanosecond: exit code 1, and what came closest.
 impossible_search() {
   "$programs/spikeloop" search "${tiny[@]}" --max-latency 1ns --jobs 2 --out impossible >impossible.txt 2>&1
@@ -142,9 +269,15 @@ impossible_search() {
 }
 
 wrong_input
+wrong_data
+unsuited_network
 whole_search
 killed_search
 killed_often
+killed_jobs
+failed_finals
+other_data
+small_chip
 impossible_search
 [[ $failures == 0 ]] && echo "all passed"
 exit "$((failures > 0))"

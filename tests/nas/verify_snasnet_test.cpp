@@ -8,6 +8,8 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "temporary_folder.h"
 #include "traces/support/error.h"
@@ -76,10 +78,58 @@ TEST(VerifySnasnet, FindsWhatDiffers) {
               value = value.template get<double>() + 2e-6;
             }),
             1);
+  EXPECT_EQ(failures_after([](auto& r) { r["score"] = r["score"].template get<double>() + 1; }), 1);
+  EXPECT_EQ(failures_after([](auto& r) { r["repeats"][0]["per_sample_total"].erase(31); }), 1);
+  EXPECT_EQ(failures_after([](auto& r) { r["repeats"][0]["out"].erase(31); }), 1);
+  EXPECT_EQ(failures_after([](auto& r) { r["repeats"][0]["out"][5].erase(0); }), 1);
   EXPECT_EQ(failures_after([](auto& r) { r["params"] = 1; }), 1);
   EXPECT_EQ(failures_after([](auto& r) { r["lif_modules"] = 4; }), 1);
   EXPECT_EQ(failures_after([](auto& r) { r["repeats"][0]["out"][3][2] = 0.5; }), 1);
   EXPECT_EQ(failures_after([](auto& r) { r["parameters"][0][3] = 0.0; }), 1);
+}
+
+TEST(VerifySnasnet, WhatCannotBeComparedIsRefused) {
+  if (!std::filesystem::exists(reference("narrow_float64.json")) || !std::filesystem::exists(cifar10())) {
+    GTEST_SKIP() << "no reference values " << reference("narrow_float64.json") << " or no " << cifar10();
+  }
+  using Change = std::function<void(nlohmann::json&)>;
+  const auto error = [](const std::string& name, const Change& change) -> std::string {
+    const TemporaryFolder folder;
+    auto json = nlohmann::json::parse(read_file(reference(name)));
+    if (json.contains("references")) json["references"] = nlohmann::json::array({json["references"][1]});
+    change(json);
+    std::ofstream(folder / "changed.json") << json.dump();
+    std::ostringstream out;
+    try {
+      verify_snasnet(folder / "changed.json", cifar10(), out);
+    } catch (const InputError& input_error) {
+      return input_error.what();
+    }
+    return "";
+  };
+  const std::string narrow = "narrow_float64.json", units = "unit_vectors.json";
+  const auto first = [](auto& json) -> auto& { return json["references"][0]; };
+  const std::vector<Change> changes{
+      [&](auto& json) { first(json)["repeats"] = nlohmann::json::array(); },
+      [&](auto& json) { first(json)["repeats"][0]["out"] = nlohmann::json::array(); },
+      [&](auto& json) { first(json)["repeats"][0]["per_sample_total"] = nlohmann::json::array(); },
+      [&](auto& json) { first(json)["repeats"][0]["calls"][0].erase(2); },
+      [&](auto& json) { json["about"]["batch"] = 20000; },
+      [&](auto& json) { json["about"]["batch"] = 0; },
+      [&](auto& json) { json["about"]["second_avgpooling"] = 99; },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const std::string text = error(narrow, changes[i]);
+    EXPECT_NE(text.find("changed.json: /references/0"), std::string::npos) << i << ": " << text;
+    EXPECT_EQ(text.find('\n'), std::string::npos) << text;
+  }
+  EXPECT_NE(
+      error(narrow, [](auto& json) { json["references"] = nlohmann::json::array(); }).find("references"),
+      std::string::npos);
+  EXPECT_NE(
+      error(units, [](auto& json) { json["sahd"][0]["code"] = "x[i][j] = unit(i*N+j, seed 42) < many"; })
+          .find("changed.json: /sahd/0"),
+      std::string::npos);
 }
 
 TEST(VerifySnasnet, OtherFilesAreRefused) {

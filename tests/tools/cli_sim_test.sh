@@ -100,7 +100,7 @@ bad 'command line: --set crossbar.rowz: found an unknown path, expected "crossba
   "${sim[@]}" "${out[@]}" --set crossbar.rowz=64
 bad "command line: --set crossbar.rows: found 64.5, expected an integer from 1 to 4096" \
   "${sim[@]}" "${out[@]}" --set crossbar.rows=64.5
-for list in 4 -1 0-4 99999999999999999999 a 1, 2-1 1-2-3 ' '; do
+for list in 4 -1 0-4 99999999999999999999 a '1,' 2-1 1-2-3 ' '; do
   bad "command line: --samples: found " "${sim[@]}" "${out[@]}" --samples="$list"
 done
 
@@ -117,6 +117,22 @@ bad "text: " --network network.nir --trace text --hw "$chip" "${out[@]}"
 bad "text: / (line 1): found broken JSON" --check text
 sed 's/"flit_bits": 64/"flit_bits": "64"/' "$chip" >chip.json
 bad "chip.json: /mesh/flit_bits (line " --network network.nir --trace trace.h5 --hw chip.json "${out[@]}"
+sed 's/"flit_bits"/"flit_bitz"/' "$chip" >chip.json
+bad "chip.json: /mesh" --network network.nir --trace trace.h5 --hw chip.json "${out[@]}"
+grep -q 'flit_bits' bad.err || complain "a misspelt key: '$(cat bad.err)' does not name the nearest"
+sed 's/\("flit_bits": 64\)/\1, \1/' "$chip" >chip.json
+bad "chip.json: /mesh/flit_bits" --network network.nir --trace trace.h5 --hw chip.json "${out[@]}"
+sed 's/"flit_bits": 64/"flit_bits": 0/' "$chip" >chip.json
+bad "chip.json: /mesh/flit_bits (line " --network network.nir --trace trace.h5 --hw chip.json "${out[@]}"
+sed '/"flit_bits"/d' "$chip" >chip.json
+bad "chip.json: /mesh" --network network.nir --trace trace.h5 --hw chip.json "${out[@]}"
+head -c 1000 trace.h5 >cut.h5
+bad "cut.h5: " --network network.nir --trace cut.h5 --hw "$chip" "${out[@]}"
+if [[ $(id -u) != 0 ]]; then # root may write anywhere
+  mkdir locked
+  chmod a-w locked
+  bad "locked/out.json: --out: found " "${sim[@]}" --out locked/out.json
+fi
 bad "no/out.json: --out: found no folder no" "${sim[@]}" --out no/out.json
 bad "folder: --out: found a folder" "${sim[@]}" --out folder
 bad "network.nir: " "${sim[@]}" "${out[@]}" --set mesh.columns=1 --set mesh.rows=1 --set tile.pes=1 --set pe.crossbars=1

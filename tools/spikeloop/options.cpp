@@ -1,17 +1,25 @@
 #include "tools/spikeloop/options.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/program_options/errors.hpp>
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/value_semantic.hpp>
+#include <cctype>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
+#include <filesystem>
 #include <iostream>
+#include <system_error>
 
 #include "traces/support/error.h"
 
 namespace spikeloop::tools {
 namespace {
 
+constexpr unsigned kMostWords = 8;  ///< positional words of any command
 constexpr std::size_t kMaxRecords = 1'000'000;
 
 std::string with_dashes(const std::string& option) {
@@ -71,9 +79,20 @@ bool CommandLine::given(const std::string& option) const {
   return values.count(option) > 0 && !values[option].defaulted();
 }
 
+/// How the user would write it: a word of the command line is no option.
+std::string CommandLine::place_of(const std::string& option) const {
+  for (unsigned i = 0; i < std::min(positional.max_total_count(), kMostWords); ++i) {
+    if (positional.name_for_position(i) != option) continue;
+    std::string upper = option;
+    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return upper;
+  }
+  return "--" + option;
+}
+
 std::string CommandLine::required(const std::string& option) const {
   if (values.count(option) == 0)
-    throw InputError("command line", "--" + option, "nothing", "a value (see --help)");
+    throw InputError("command line", place_of(option), "nothing", "a value (see --help)");
   return values[option].as<std::string>();
 }
 
@@ -145,6 +164,19 @@ std::vector<std::int64_t> parse_records(const std::string& text, const std::stri
     if (at == end) return records;
     if (*at++ != ',') throw fail();
   }
+}
+
+void require_writable(const std::string& file, const std::string& place) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path folder = fs::absolute(file).parent_path();
+  if (!fs::is_directory(folder, error))
+    throw InputError("command line", place, '"' + file + '"', "a file in a folder that exists");
+  if (fs::is_directory(file, error))
+    throw InputError("command line", place, '"' + file + "\", a folder", "the name of a file");
+  if (access(folder.c_str(), W_OK | X_OK) != 0)
+    throw InputError("command line", place, '"' + file + "\" (" + std::strerror(errno) + ')',
+                     "a file in a folder that can be written");
 }
 
 std::uint64_t parse_seed(const std::string& text, const std::string& place) {

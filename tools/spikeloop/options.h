@@ -28,6 +28,7 @@ struct CommandLine {
   bool given(const std::string& option) const;
   /// Text of an option that must be there.
   std::string required(const std::string& option) const;
+  std::string place_of(const std::string& option) const;
 };
 
 /// --dataset, --data
@@ -41,6 +42,8 @@ void add_training_options(po::options_description& options, nas::TrainRecipe& re
 std::vector<std::pair<std::string, std::string>> parse_overrides(const std::vector<std::string>& texts);
 /// "0,3-5" -> 0, 3, 4, 5. Throws InputError naming `place`.
 std::vector<std::int64_t> parse_records(const std::string& text, const std::string& place);
+/// That `file` can be written, so that long work does not end in vain. Throws InputError naming `place`.
+void require_writable(const std::string& file, const std::string& place);
 /// A number from 0 on (boost would wrap -1 around). Throws InputError naming `place`.
 std::uint64_t parse_seed(const std::string& text, const std::string& place);
 

@@ -109,7 +109,9 @@ int search_command(const std::vector<std::string>& arguments) {
     if (line.given("jobs")) throw InputError("command line", "--executor", "--jobs as well", "one of them");
     places.jobs = nas::parse_executor(executor, "--executor");
   }
-  nas::parse_executor("local:" + std::to_string(places.jobs), "--jobs");
+  if (places.jobs < 1 || places.jobs > nas::kMaxSlots)
+    throw InputError("command line", "--jobs", std::to_string(places.jobs),
+                     "1 to " + std::to_string(nas::kMaxSlots));
   if (places.out.empty()) places.out = "runs/" + settings.dataset;
   places.programs = nas::own_folder();
   return nas::run_search(settings, places, std::cout);

@@ -113,7 +113,7 @@ void print_best(const nas::Study& study) {
   for (const nas::Trial& trial : best) {
     const nas::Costs costs = *nas::latest_costs(trial);
     std::printf("%6lld  %s  %.2f %%", static_cast<long long>(trial.number), trial.genotype.c_str(),
-                100 * trial.final_accuracy.value_or(*trial.accuracy));
+                100 * (nas::passed_final(trial) ? *trial.final_accuracy : *trial.accuracy));
     for (const nas::Cost cost : nas::kAllCosts)
       std::printf("  %s %s", nas::name(cost), nas::format_cost(cost, costs.get(cost)).c_str());
     std::printf("  %s\n", trial.artifacts.c_str());

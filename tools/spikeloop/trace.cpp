@@ -6,6 +6,7 @@
 #include "models/dataset.h"
 #include "models/graph_runner.h"
 #include "nas/candidate.h"
+#include "nas/settings.h"
 #include "tools/spikeloop/commands.h"
 #include "tools/spikeloop/options.h"
 #include "traces/network.h"
@@ -21,6 +22,29 @@ constexpr const char* kUsage =
     "Runs test images through a network, integer weights as the chip has them, and records which neuron "
     "fired in\n"
     "which timestep. spikeloop-sim replays the file.";
+
+/// That the network takes these images and answers with one number (or several votes) per class.
+void check_suits(const traces::Network& network, const std::string& file, const models::Dataset& dataset) {
+  const auto text = [](const std::vector<std::int64_t>& shape) {
+    std::string result = "[";
+    for (const std::int64_t size : shape) result += (result.size() > 1 ? ", " : "") + std::to_string(size);
+    return result + ']';
+  };
+  for (const traces::Node& node : network.nodes) {
+    if (const auto* input = node.as<traces::InputParams>()) {
+      if (input->shape != std::vector<std::int64_t>{3, 32, 32})
+        throw InputError(file, "node \"" + node.name + '"', "shape " + text(input->shape),
+                         "[3, 32, 32], the images of " + dataset.name);
+    }
+    if (const auto* output = node.as<traces::OutputParams>()) {
+      std::int64_t size = 1;
+      for (const std::int64_t length : output->shape) size *= length;
+      if (size != dataset.classes)
+        throw InputError(file, "node \"" + node.name + '"', "shape " + text(output->shape),
+                         '[' + std::to_string(dataset.classes) + "], the classes of " + dataset.name);
+    }
+  }
+}
 
 }  // namespace
 
@@ -39,17 +63,19 @@ int trace_command(const std::vector<std::string>& arguments) {
   line.required("network");
   line.required("out");
   const std::vector<std::int64_t> records = parse_records(samples, "--samples");
+  require_writable(out, "--out");
   const traces::Network network = traces::read_nir(network_file);
   if (dataset_name.empty()) dataset_name = network.dataset;
   if (dataset_name.empty())
     throw InputError("command line", "--dataset", "nothing, and " + network_file + " names none",
                      "a dataset");
-  const models::Dataset dataset = dataset_name == "cifar10"
-                                      ? models::load_cifar10_test(data)
-                                      : nas::load_images(dataset_name, data, 1, records.back() + 1);
-  if (records.back() >= dataset.test.size())
+  const std::int64_t available = nas::sizes_of(dataset_name).test;
+  if (records.back() >= available)
     throw InputError("command line", "--samples", "record " + std::to_string(records.back()),
-                     "at most " + std::to_string(dataset.test.size() - 1));
+                     "at most " + std::to_string(available - 1));
+  const models::Dataset dataset =
+      dataset_name == "cifar10" ? models::load_cifar10_test(data) : nas::load_images(dataset_name, data);
+  check_suits(network, network_file, dataset);
   const traces::SpikeTrace trace = models::record_trace(network, dataset, dataset.test, records);
   traces::write_trace(out, trace);
   std::size_t right = 0;

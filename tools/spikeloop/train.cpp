@@ -13,6 +13,7 @@
 #include "models/graph_runner.h"
 #include "models/snasnet.h"
 #include "nas/candidate.h"
+#include "nas/genotype.h"
 #include "tools/spikeloop/commands.h"
 #include "tools/spikeloop/options.h"
 #include "traces/network.h"
@@ -29,10 +30,12 @@ constexpr const char* kUsage =
     "(8-bit weights, NIR). CELL is one connection matrix for both cells or two joined by '|':\n"
     "rows separated by '/', 0 none, 1 skip, 2 conv1x1, 3 conv3x3, 4 avgpool3x3; \"0303/0030/2002/0200\".";
 
-void require_folder_of(const std::string& file, const std::string& option) {
-  const auto folder = std::filesystem::absolute(file).parent_path();
-  if (!std::filesystem::is_directory(folder))
-    throw InputError("command line", option, '"' + file + '"', "a file in a folder that exists");
+void require_valid(const models::CellMatrix& cell, const char* which) {
+  if (!nas::is_valid(cell))
+    throw InputError(
+        "command line", "--cell", std::string("a ") + which + " cell that is not in the search space",
+        "an empty diagonal, one direction per pair, an edge from the first node to the last, and "
+        "no node without a way from the first and to the last");
 }
 
 }  // namespace
@@ -65,21 +68,24 @@ int train_command(const std::vector<std::string>& arguments) {
 
   line.required("cell");
   models::parse_cells(cell, "--cell", settings.spec.cell1, settings.spec.cell2);
+  require_valid(settings.spec.cell1, "first");
+  require_valid(settings.spec.cell2, "second");
   settings.seed = parse_seed(seed, "--seed");
   nas::check(settings);
   if (threads < 1) throw InputError("command line", "--threads", std::to_string(threads), "1 or more");
   if (out.empty() && checkpoint.empty() && network_file.empty())
     throw InputError("command line", "--out", "nothing", "a folder, or --checkpoint or --network");
-  if (!checkpoint.empty()) require_folder_of(checkpoint, "--checkpoint");
-  if (!network_file.empty()) require_folder_of(network_file, "--network");
-  const models::Dataset dataset =
-      nas::load_images(settings.dataset, data, settings.recipe.train_images, settings.test_images);
+  if (!checkpoint.empty()) require_writable(checkpoint, "--checkpoint");
+  if (!network_file.empty()) require_writable(network_file, "--network");
+  const models::Dataset dataset = nas::load_images(settings.dataset, data);
   if (!out.empty()) {
     std::error_code error;
     std::filesystem::create_directories(out, error);
     if (error) throw InputError(out, "create", error.message(), "a folder that can be made");
     if (checkpoint.empty()) checkpoint = out + "/checkpoint.pt";
     if (network_file.empty()) network_file = out + "/network.nir";
+    require_writable(checkpoint, "--out");
+    require_writable(network_file, "--out");
   }
 
   models::Snasnet net(settings.spec, nas::seed_of(settings, nas::SeedOf::kWeights));

@@ -121,7 +121,7 @@ void add_training_options(po::options_description& options, nas::TrainRecipe& re
   options.add_options()("epochs", number(recipe.epochs), "of training")(
       "train-images", number(recipe.train_images), "per epoch; 0: all")("batch", number(recipe.batch),
                                                                         "images per step")(
-      "lr", po::value(&recipe.lr)->value_name("X")->default_value(recipe.lr), "learning rate at the start")(
+      "lr", po::value(&recipe.lr)->value_name("X")->default_value(recipe.lr, "0.1"), "learning rate at the start")(
       "dropout", po::value(&recipe.dropout)->value_name("P")->default_value(recipe.dropout),
       "before the classifier");
 }

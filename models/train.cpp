@@ -215,7 +215,7 @@ class Trainer {
       if (size <= 0) continue;
       const auto i = static_cast<std::size_t>(s);
       const auto work = [=, &parts] { run_part(i, records + begin, size, epoch, step, count, parts[i]); };
-      if (s > 0 && options_.threads > 1) {
+      if (s > 0 && options_.threads > 1 && blas_takes_threads()) {
         threads.emplace_back(work);
       } else {
         work();

@@ -2,13 +2,10 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
-#include <dlfcn.h>
 #include <torch/nn/modules/batchnorm.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
-#include <system_error>
 #include <vector>
 
 #include "models/export.h"
@@ -71,15 +68,6 @@ traces::Network chip_network(models::Snasnet& net, const models::Dataset& datase
   traces::Network network = models::export_network(net, dataset);
   models::quantise(network, dataset);
   return network;
-}
-
-int training_threads(int wanted) {
-  Dl_info library{};
-  const void* const product = dlsym(RTLD_DEFAULT, "sgemm_");
-  if (product == nullptr || dladdr(product, &library) == 0 || library.dli_fname == nullptr) return wanted;
-  std::error_code error;
-  const std::string path = std::filesystem::canonical(library.dli_fname, error).string();
-  return path.find("openblas-serial") == std::string::npos ? wanted : 1;
 }
 
 std::uint64_t seed_of(const SearchSettings& settings, SeedOf stream) {

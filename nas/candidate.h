@@ -29,10 +29,6 @@ void calibrate_batch_norm(models::Snasnet& net, const models::Dataset& dataset);
 /// What goes on the chip: exported and quantised to 8 bits.
 traces::Network chip_network(models::Snasnet& net, const models::Dataset& dataset);
 
-/// How many of the wanted threads training may use: one when LibTorch got Debian's serial OpenBLAS, which has
-/// no locks and corrupts products that two threads compute at once (its pthread and OpenMP builds are fine).
-int training_threads(int wanted);
-
 /// Streams that the study's seed is split into. Every candidate gets the same weights, images and training
 /// order, so its result doesn't depend on its number.
 enum class SeedOf : std::uint64_t { kDraws = 1, kScore = 2, kWeights = 3, kTraining = 4 };

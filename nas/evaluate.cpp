@@ -143,7 +143,7 @@ models::Snasnet trained_network(const EvaluationJob& job, const std::string& dir
   options.momentum = settings.recipe.momentum;
   options.weight_decay = settings.recipe.weight_decay;
   options.augment = settings.recipe.augment;
-  options.threads = training_threads(job.threads);  // changes the time only
+  options.threads = job.threads;  // changes the time only
   options.seed = seed_of(settings, SeedOf::kTraining);
   models::train(net, dataset, options);
   with_files([&] {

@@ -100,7 +100,7 @@ int train_command(const std::vector<std::string>& arguments) {
   options.min_lr = settings.recipe.min_lr;
   options.augment = !no_augment;
   options.seed = nas::seed_of(settings, nas::SeedOf::kTraining);
-  options.threads = nas::training_threads(threads);
+  options.threads = threads;
   options.quiet = quiet;
   models::train(net, dataset, options);
   if (!checkpoint.empty()) {

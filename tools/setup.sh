@@ -10,7 +10,7 @@ usage: tools/setup.sh [--check] [--dev]
 Installs the missing packages of Debian 12 with apt, as root or through sudo. Running it again does nothing.
 
   --check   only list what is missing; exit status 1 when something is
-  --dev     also what tools/check.sh uses: clang-format and clang-tidy 14
+  --dev     also clang-format 14, which tools/check.sh uses, and clang-tidy 14
   --help    this text
 
 SPIKELOOP_SETUP=no skips the whole step (another distribution, packages installed by hand).

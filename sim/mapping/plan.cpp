@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "sim/mapping/timesteps.h"
 #include "traces/support/error.h"
 
 namespace spikeloop::sim {
@@ -57,8 +58,8 @@ class Planner {
     for (int node : order_) add_flows(node);
     add_partial_sum_flows();
     check_feeds();
-    mark_static();
-    count_timesteps();
+    mark_static(plan_, input_static_, path_);
+    count_timesteps(plan_);
     finish_tiles();
     check_memories();
     return std::move(plan_);
@@ -569,72 +570,8 @@ class Planner {
     }
   }
 
-  // ---- pass 4: what works how often, totals
+  // ---- pass 4: totals
   // -------------------------------------------------------------------
-
-  void mark_static() {
-    bool changed = true;
-    while (changed) {  // stages are few; a stage is static when all that it takes is
-      changed = false;
-      for (auto& s : plan_.stages) {
-        bool is_static = s.kind == StageKind::kHostInput
-                             ? input_static_
-                             : s.kind != StageKind::kHostOutput && s.lifs.empty() && !s.inputs.empty();
-        for (int f : s.inputs) {
-          const auto& flow = plan_.flows[static_cast<std::size_t>(f)];
-          const bool same_layer = flow.payload == Flow::Payload::kPartialSums;
-          is_static = is_static && !flow.backward &&
-                      (same_layer || plan_.stages[static_cast<std::size_t>(flow.producer)].is_static);
-        }
-        if (is_static && !s.is_static) {
-          s.is_static = true;
-          changed = true;
-        }
-      }
-    }
-    // A backward edge, and whatever is not a sum, takes new items in every timestep: what sends there repeats
-    // itself.
-    changed = true;
-    while (changed) {
-      changed = false;
-      for (const auto& f : plan_.flows) {
-        auto& from = stage(f.producer);
-        const auto& to = stage(f.consumer);
-        const bool holds = to.is_static || (to.kind == StageKind::kNode && !f.backward);
-        if (!from.is_static || holds) continue;
-        if (from.kind == StageKind::kHostInput) {
-          throw InputError(path_, "node " + to.name, "an input that is the same at every timestep",
-                           "static values to meet in a Scale or LIF node first");
-        }
-        from.is_static = false;
-        changed = true;
-      }
-    }
-    for (auto& f : plan_.flows) f.is_static = stage(f.producer).is_static;
-  }
-
-  /// A stage works through as many timesteps as its receivers need; through a backward edge one fewer.
-  void count_timesteps() {
-    bool changed = true;
-    while (changed) {
-      changed = false;
-      for (auto& s : plan_.stages) {
-        int needed = s.kind == StageKind::kHostOutput ? plan_.timesteps : 0;
-        for (int f : s.outputs) {
-          auto& flow = plan_.flows[static_cast<std::size_t>(f)];
-          const auto& to = stage(flow.consumer);
-          int steps = to.timesteps - (flow.backward ? 1 : 0);
-          if (s.is_static) steps = std::min(steps, 1);
-          flow.timesteps = std::max(flow.timesteps, steps);
-          needed = std::max(needed, flow.timesteps);
-        }
-        if (needed > s.timesteps) {
-          s.timesteps = needed;
-          changed = true;
-        }
-      }
-    }
-  }
 
   void finish_tiles() {
     plan_.columns = chip_.mesh.columns;

@@ -136,7 +136,7 @@ class Accountant {
   void for_each_inventory(const PerInventory& add) {
     for (int t = 0; t < plan_.columns * plan_.rows; ++t) {
       auto& tile = m_.tiles[static_cast<std::size_t>(t)];
-      if (t < plan_.tiles_used) add(tile_, layer_of_tile(t), tile);
+      if (plan_.tile_used[static_cast<std::size_t>(t)] != 0) add(tile_, layer_of_tile(t), tile);
       add(router_, layer_of_tile(t), tile);
     }
     const int host_tile = chip_.host_port.row * plan_.columns + chip_.host_port.column;

@@ -5,12 +5,21 @@
 
 #include "sim/config/chip_config.h"
 #include "sim/measurement.h"
+#include "sim/record.h"
 #include "traces/network.h"
 #include "traces/spike_trace.h"
 
 namespace spikeloop::sim {
 
+/// Two SystemC models over one set of component rules. Both come to the same events in the same cycles.
+enum class Engine {
+  kFast,       ///< event-driven: modules sleep until their rule has work, crossbars in lock-step are grouped
+  kReference,  ///< every rule in every cycle, every crossbar by itself: slow, the definition
+};
+
 struct SimulateOptions {
+  Engine engine = Engine::kFast;
+  Recorder* recorder = nullptr;         ///< told of every event of every sample
   std::vector<std::int64_t> positions;  ///< samples by position in the trace; empty: all of them
   std::string network_path;             ///< for messages
   bool quiet = true;                    ///< no progress on stderr

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <map>
+#include <numeric>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -327,10 +328,12 @@ void check_together(const Reading& reading) {
         "at most the number of rows" + say("crossbar.rows", x.rows));
   check(x.columns % chip.adc.columns_per_adc == 0, "adc.columns_per_adc",
         "a divisor of the number of columns" + say("crossbar.columns", x.columns));
-  const int slices = (std::max(1, chip.weight_bits - 1) + x.cell_bits - 1) / x.cell_bits;
-  check(x.columns >= 2 * slices, "crossbar.columns",
-        "at least the " + std::to_string(2 * slices) + " columns of one weight" +
+  const int columns = columns_per_output(chip, chip.weight_bits) + reference_columns(chip);
+  check(x.columns >= columns, "crossbar.columns",
+        "at least the " + std::to_string(columns) + " columns of one weight" +
             say("weight_bits", chip.weight_bits) + say("crossbar.cell_bits", x.cell_bits));
+  check(clock_grid_hz(chip) > 0, chip.clock.array_mhz > 0 ? "clock.array_mhz" : "clock.network_mhz",
+        "clocks whose edges lie on a grid of 1 ps or more, like multiples of 1 MHz");
   check(chip.host_port.column < chip.mesh.columns, "host_port.column",
         "a column of the mesh" + say("mesh.columns", chip.mesh.columns));
   check(chip.host_port.row < chip.mesh.rows, "host_port.row",
@@ -367,6 +370,29 @@ std::string hash_of(const ChipConfig& chip) {
 }
 
 }  // namespace
+
+int columns_per_output(const ChipConfig& chip, int weight_bits) {
+  const bool pair = chip.weight_encoding == WeightEncoding::kDifferentialPair;
+  // A pair holds the sign in its two columns, so bits - 1 magnitude bits are sliced over cells.
+  const int bits = pair ? std::max(1, weight_bits - 1) : weight_bits;
+  return (pair ? 2 : 1) * ((bits + chip.crossbar.cell_bits - 1) / chip.crossbar.cell_bits);
+}
+
+int reference_columns(const ChipConfig& chip) {
+  return chip.weight_encoding == WeightEncoding::kOffset ? 1 : 0;
+}
+
+std::int64_t clock_grid_hz(const ChipConfig& chip) {
+  constexpr std::int64_t kLargest = 1'000'000'000'000;
+  std::int64_t grid = 1;
+  for (double mhz : {chip.clock.frequency_mhz, chip.array_mhz(), chip.network_mhz()}) {
+    const auto hz = std::max<std::int64_t>(1, std::llround(mhz * 1e6));
+    const std::int64_t factor = hz / std::gcd(grid, hz);
+    if (grid > kLargest / factor) return 0;
+    grid *= factor;
+  }
+  return grid;
+}
 
 ChipConfig read_chip_config(const std::string& path, const Overrides& overrides) {
   Reading reading;

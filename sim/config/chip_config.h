@@ -10,30 +10,47 @@
 /// of the component (per bit for memories). Every component object of the file carries a "source" text.
 namespace spikeloop::sim {
 
-enum class Mapping { kUnrolled };                 ///< rows of the weight matrix = Ky*Kx*Cin (ISAAC, NeuroSim)
-enum class WeightEncoding { kDifferentialPair };  ///< two adjacent columns hold + and - parts of a slice
-enum class Placement { kSequential };             ///< tiles filled row by row from (0, 0)
-enum class Schedule { kPipelined, kTimestepSequential };
+/// Rows of the weight matrix: all of a window (ISAAC, NeuroSim), or a crossbar per kernel position with Cin
+/// rows (SpikeSim).
+enum class Mapping { kUnrolled, kKernelPosition };
+/// Two adjacent columns hold + and - parts of a slice, or w + 2^(bits-1) is stored and a reference column
+/// counts the active wordlines, whose share is subtracted.
+enum class WeightEncoding { kDifferentialPair, kOffset };
+/// Tiles filled row by row from (0, 0); every other row from the right; traffic x distance minimised.
+enum class Placement { kSequential, kSnake, kOptimised };
+enum class Schedule { kPipelined, kTimestepSequential, kLayerSequential };
+enum class SpikeEncoding { kBitmap, kAddressEvent, kSmaller };  ///< of an item's spikes in a packet
+enum class Delivery { kUnicast, kMulticast };  ///< one packet per destination tile, or one that routers fork
+enum class Routing { kXy, kWestFirst };        ///< both minimal and free of deadlock; west-first is adaptive
+enum class AdcKind { kSar, kFlash };
+enum class ReadEnergy { kPerRow, kConductance };  ///< of a crossbar
 
 struct ChipConfig {
   std::string path;  ///< file it was read from, as given
   std::string name, description;
 
+  /// Three clock domains: tiles; crossbars and ADCs; the network-on-chip with the host port.
   struct Clock {
-    double frequency_mhz = 0;
+    double frequency_mhz = 0;  ///< tiles
+    double array_mhz = 0;      ///< crossbars and ADCs; 0 = as the tiles
+    double network_mhz = 0;    ///< routers, links, host port; 0 = as the tiles
+    int crossing_cycles = 2;   ///< of the receiver's clock, on top, where a signal passes between two clocks
   } clock;
 
-  /// 2D mesh, XY routing, wormhole, one input FIFO per router port, credit flow control.
+  /// 2D mesh, wormhole, credit flow control.
   struct Mesh {
     int columns = 0, rows = 0;
     int flit_bits = 0;
     int header_bits = 0;  ///< of a packet: destination, stream, timestep, position
   } mesh;
   struct Router {
-    int buffer_flits = 0;           ///< FIFO depth of each of the five input ports
-    int latency_cycles = 0;         ///< from a flit's arrival in the FIFO to its earliest departure
-    double energy_pj_per_flit = 0;  ///< FIFO write and read, routing, arbitration, crossbar
-    double area_um2 = 0, leakage_uw = 0;
+    int buffer_flits = 0;      ///< FIFO depth of each virtual channel of each of the five input ports
+    int virtual_channels = 1;  ///< per port; a tile and the host take one packet at a time all the same
+    Routing routing = Routing::kXy;
+    int latency_cycles = 0;               ///< from a flit's arrival in the FIFO to its earliest departure
+    double energy_pj_per_flit = 0;        ///< FIFO write and read, routing, arbitration, crossbar
+    double area_um2 = 0, leakage_uw = 0;  ///< without its FIFOs if those are given per bit
+    double buffer_area_um2_per_bit = 0, buffer_leakage_uw_per_kbit = 0;
   } router;
   struct Link {
     int latency_cycles = 0;
@@ -49,6 +66,7 @@ struct ChipConfig {
 
   struct Tile {
     int pes = 0;
+    int max_copies = 1;  ///< of a layer's weights, in crossbars of its tile that would be free
     int barrier_latency_cycles =
         0;  ///< timestep_sequential: from the last stage's end to the next timestep's start
     double control_area_um2 = 0, control_leakage_uw = 0;
@@ -61,6 +79,7 @@ struct ChipConfig {
     int max_active_rows = 0;  ///< wordlines driven at once; a read of more takes several passes
     bool skip_zero = true;    ///< a window piece without an active wordline is not read
     double read_latency_ns = 0;
+    ReadEnergy read_energy = ReadEnergy::kPerRow;
     double energy_pj_per_active_row = 0;  ///< current of one driven wordline's cells over one read
     double area_um2 = 0, leakage_uw = 0;
   } crossbar;
@@ -72,8 +91,25 @@ struct ChipConfig {
     double energy_pj_per_conversion = 0;
     double area_um2 = 0, leakage_uw = 0;  ///< all columns of one crossbar
   } column_mux;
+  /// Functional mode, and read_energy "conductance": levels lie evenly between off and on conductance.
+  struct Device {
+    double on_resistance_kohm = 100, on_off_ratio = 17;
+    double read_voltage_v = 0.5;
+    double variation = 0;                                  ///< std of a cell's conductance, relative
+    double stuck_on_fraction = 0, stuck_off_fraction = 0;  ///< of all cells
+    double drift_exponent = 0, drift_time_s = 1;           ///< G(t) = G(1 s) * t^-exponent
+    double read_noise = 0;                                 ///< std of a column current per read, relative
+    double wire_resistance_ohm = 0;                        ///< of a wordline or bitline, cell to cell
+  } device;
+  /// Energy, area, leakage and latency are given at reference_bits; others follow by kind (energy.h).
   struct Adc {
+    AdcKind kind = AdcKind::kSar;
     int bits = 0;
+    int reference_bits = 0;
+    int pipeline_stages = 1;       ///< conversions in flight: one starts every latency / stages
+    double full_scale_levels = 0;  ///< column sum, in cell levels, of the top code; 0 = the largest possible
+    double offset_lsb = 0;         ///< std of an ADC's offset
+    double inl_lsb = 0;            ///< largest deviation of its curve from a line
     int columns_per_adc = 0;       ///< mux ratio: conversions in sequence per read
     bool sample_and_hold = false;  ///< the next read may overlap the conversions of the last
     double conversion_latency_ns = 0;
@@ -101,9 +137,11 @@ struct ChipConfig {
     double area_um2_per_bit = 0, leakage_uw_per_kbit = 0;
   };
   struct InputBuffer : Memory {
-    int port_bits = 0;  ///< read per cycle into the window register
+    int port_bits = 0;  ///< per cycle: read into the window register, written from the packet register
+    int ports = 2;      ///< 2: one reads, one writes; 1: they take turns
   } input_buffer;
   struct OutputBuffer : Memory {  ///< holds packets until the router takes their flits
+    int port_bits = 0;            ///< written per cycle
   } output_buffer;
   /// Sums of a cell's nodes: contributions are added to the accumulator of their pixel as they arrive.
   struct NodeAdder {
@@ -133,11 +171,24 @@ struct ChipConfig {
   int weight_bits = 8;  ///< of networks that carry no quantisation; others say it themselves
   Placement placement = Placement::kSequential;
   Schedule schedule = Schedule::kPipelined;
+  SpikeEncoding spike_encoding = SpikeEncoding::kBitmap;
+  Delivery delivery = Delivery::kUnicast;
+
+  double array_mhz() const { return clock.array_mhz > 0 ? clock.array_mhz : clock.frequency_mhz; }
+  double network_mhz() const { return clock.network_mhz > 0 ? clock.network_mhz : clock.frequency_mhz; }
 
   /// (JSON pointer of a component, its source text), in file order.
   std::vector<std::pair<std::string, std::string>> sources;
   std::string sha256;  ///< of the resolved values, for studies and measurements
 };
+
+/// Columns that one output's weights take in a crossbar.
+int columns_per_output(const ChipConfig& chip, int weight_bits);
+/// Columns of a crossbar that count active wordlines (offset encoding).
+int reference_columns(const ChipConfig& chip);
+
+/// The smallest frequency that all three clocks divide, in Hz; 0 when its period would be below a picosecond.
+std::int64_t clock_grid_hz(const ChipConfig& chip);
 
 /// A value given on the command line: ("crossbar.rows", "64"). The text is read as the field's type.
 using Overrides = std::vector<std::pair<std::string, std::string>>;

@@ -12,7 +12,7 @@ namespace spikeloop::sim {
 
 /// Where a field's value goes. The alternative that is held is the field's type.
 using Slot = std::variant<int*, std::int64_t*, double*, bool*, std::string*, Mapping*, WeightEncoding*,
-                          Placement*, Schedule*>;
+                          Placement*, Schedule*, SpikeEncoding*, Delivery*, Routing*, AdcKind*, ReadEnergy*>;
 
 /// One of the words that a field of words may hold.
 struct Word {

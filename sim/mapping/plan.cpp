@@ -60,6 +60,7 @@ class Planner {
     check_feeds();
     mark_static(plan_, input_static_, path_);
     count_timesteps(plan_);
+    make_routes();
     finish_tiles();
     check_memories();
     return std::move(plan_);
@@ -256,15 +257,11 @@ class Planner {
       if (linear->quantised) bits = linear->quantised->bits;
       weights = linear->weight.size();
     }
-    // A differential pair holds the sign in its two columns, so bits - 1 magnitude bits are sliced over
-    // cells.
     proto.weight_bits = bits;
-    const int slices = ceil_div(std::max(1, bits - 1), chip_.crossbar.cell_bits);
-    const int columns_per_output = 2 * slices;
-    const int outputs_per_crossbar = chip_.crossbar.columns / columns_per_output;
+    const int per_output = columns_per_output(chip_, bits);
+    const int outputs_per_crossbar = (chip_.crossbar.columns - reference_columns(chip_)) / per_output;
     if (outputs_per_crossbar < 1) {
-      does_not_fit(std::string("node ") + proto.name,
-                   std::to_string(columns_per_output) + " columns per output",
+      does_not_fit(std::string("node ") + proto.name, std::to_string(per_output) + " columns per output",
                    std::to_string(chip_.crossbar.columns) + " columns per crossbar");
     }
     const int row_blocks = ceil_div(proto.weight_rows, chip_.crossbar.rows);
@@ -292,9 +289,10 @@ class Planner {
         Piece piece;
         piece.column_block = p / row_blocks;
         piece.row_block = p % row_blocks;
-        piece.rows = std::min(chip_.crossbar.rows, proto.weight_rows - piece.row_block * chip_.crossbar.rows);
-        piece.columns = (channels_before(piece.column_block + 1) - channels_before(piece.column_block)) *
-                        columns_per_output;
+        piece.row_begin = piece.row_block * chip_.crossbar.rows;
+        piece.rows = std::min(chip_.crossbar.rows, proto.weight_rows - piece.row_begin);
+        piece.outputs = channels_before(piece.column_block + 1) - channels_before(piece.column_block);
+        piece.columns = piece.outputs * per_output + reference_columns(chip_);
         piece.pe = (p - first) / chip_.pe.crossbars;
         piece.crossbar = (p - first) % chip_.pe.crossbars;
         shard.pieces.push_back(piece);
@@ -573,12 +571,28 @@ class Planner {
   // ---- pass 4: totals
   // -------------------------------------------------------------------
 
+  void make_routes() {
+    for (std::size_t i = 0; i < plan_.flows.size(); ++i) {
+      auto& f = plan_.flows[i];
+      if (f.local) continue;
+      f.route = static_cast<int>(plan_.routes.size());
+      Route route;
+      route.flows = {static_cast<int>(i)};
+      route.tiles = {stage(f.consumer).tile};
+      route.to_host = stage(f.consumer).kind == StageKind::kHostOutput;
+      route.links = f.hops;
+      plan_.routes.push_back(route);
+    }
+  }
+
   void finish_tiles() {
     plan_.columns = chip_.mesh.columns;
     plan_.tiles_used = static_cast<int>(plan_.tile_layer.size());
     plan_.rows = std::max(ceil_div(plan_.tiles_used, plan_.columns), chip_.host_port.row + 1);
+    plan_.tile_used.assign(plan_.tile_layer.size(), 1);
     plan_.tile_layer.resize(static_cast<std::size_t>(plan_.rows) * static_cast<std::size_t>(plan_.columns),
                             0);
+    plan_.tile_used.resize(plan_.tile_layer.size(), 0);
     plan_.crossbars_used.resize(plan_.tile_layer.size(), 0);
   }
 

@@ -35,10 +35,12 @@ enum class StageKind { kHostInput, kMvm, kNode, kPool, kHostOutput };
 
 /// One crossbar's share of a weight matrix.
 struct Piece {
-  int row_block = 0, column_block = 0;
-  int rows = 0;     ///< wordlines in use
-  int columns = 0;  ///< bitlines in use (outputs x slices x 2)
-  int pe = 0, crossbar = 0;
+  int row_block = 0, column_block = 0;  ///< row blocks of a column block add up to its outputs
+  int row_begin = 0;                    ///< of the whole matrix's rows (kernel position x input channel)
+  int rows = 0;                         ///< wordlines in use
+  int outputs = 0;                      ///< channels that its columns hold
+  int columns = 0;                      ///< bitlines in use: outputs x columns per output, reference column
+  int pe = 0, crossbar = 0;             ///< of the first copy
 };
 
 struct Stage {
@@ -59,7 +61,8 @@ struct Stage {
   bool whole_map = false;  ///< linear: one window is the whole map
   int weight_rows = 0;     ///< of the whole matrix
   int weight_bits = 8;
-  std::vector<Piece> pieces;
+  std::vector<Piece> pieces;  ///< of one copy; first row block of a column block first
+  int copies = 1;             ///< of the weights in this tile; window n is read by copy n % copies
   int channel_begin = 0, channel_end = 0;  ///< outputs whose sums end in this tile
   int send_begin = 0,
       send_end = 0;  ///< outputs whose partial sums go to the owner tile before it (empty: none)
@@ -88,6 +91,16 @@ struct Flow {
   bool is_static = false, backward = false;
   int hops = 0;        ///< links between the two routers
   bool local = false;  ///< same tile: no packet
+  int route = -1;      ///< that carries its packets; -1 when local
+};
+
+/// The way of packets. Unicast: each flow that leaves its tile has a route of its own. Multicast: flows that
+/// carry the same items of one stage share one, and routers fork its packets along the XY paths.
+struct Route {
+  std::vector<int> flows;  ///< to deliver; more than one of them may end in the same tile
+  std::vector<int> tiles;  ///< where they end, each once, ascending
+  bool to_host = false;    ///< the one destination is the host port beside tiles[0]
+  int links = 0;           ///< that a flit passes in all, whichever minimal way it takes; routers: links + 1
 };
 
 struct LayerPlan {
@@ -100,9 +113,11 @@ struct LayerPlan {
 struct Plan {
   std::vector<Stage> stages;
   std::vector<Flow> flows;
+  std::vector<Route> routes;
   std::vector<Signal> signals;
   std::vector<LayerPlan> layers;    ///< layer 0 is "(shared)"
   std::vector<int> tile_layer;      ///< per powered tile: the layer that pays its area and leakage, 0 if none
+  std::vector<char> tile_used;      ///< per powered tile: whether anything lives there
   std::vector<int> crossbars_used;  ///< per powered tile
   int columns = 0, rows = 0;        ///< powered mesh: rows down to the last one in use
   int tiles_used = 0;

@@ -74,17 +74,18 @@ void HostPort::collect(Cycle now) {
   ++flits_ejected_;
   changed_ = true;
   ports_.return_credit(now + chip_.link.latency_cycles);
-  const auto& fl = flow(flit.flow);
+  const int f = plan_.routes[static_cast<std::size_t>(flit.route)].flows.at(0);
+  const auto& fl = flow(f);
   auto& c = counters_[static_cast<std::size_t>(fl.consumer)];
   c.events[Component::kHostPort] += chip_.mesh.flit_bits;
   if (!flit.tail) return;
-  ++arrived_[static_cast<std::size_t>(flit.flow)];
+  ++arrived_[static_cast<std::size_t>(f)];
   last_arrival_ = now;
   c.first_cycle = std::min(c.first_cycle, now);
   c.last_cycle = now;
   const auto& stage = plan_.stages[static_cast<std::size_t>(fl.consumer)];
   std::int64_t items = kNever;
-  for (int f : stage.inputs) items = std::min(items, arrived_[static_cast<std::size_t>(f)]);
+  for (int in : stage.inputs) items = std::min(items, arrived_[static_cast<std::size_t>(in)]);
   c.items = items;
   auto& done = stage_done_[static_cast<std::size_t>(fl.consumer)];
   while (items >= (done + 1) * stage.items()) {
@@ -106,7 +107,7 @@ Cycle HostPort::evaluate(Cycle now) {
   limits_.take_arrivals(now);  // start_packet looks at every window anyway
   if (credits_ > 0 && (current_flow_ >= 0 || (!input_flows_.empty() && start_packet(now)))) {
     Flit flit;
-    flit.flow = current_flow_;
+    flit.route = flow(current_flow_).route;
     flit.item = sent_[static_cast<std::size_t>(current_flow_)];
     flit.head = current_sent_ == 0;
     flit.tail = ++current_sent_ == current_flits_;

@@ -19,15 +19,14 @@ Router::Router(const Plan& plan, const ChipConfig& chip, int tile, RouterPorts& 
 }
 
 int Router::route(const Flit& flit) const {
-  const auto& flow = plan_.flows[static_cast<std::size_t>(flit.flow)];
-  const auto& consumer = plan_.stages[static_cast<std::size_t>(flow.consumer)];
-  const int column = plan_.tile_column(consumer.tile);
-  const int row = plan_.tile_row(consumer.tile);
+  const auto& way = plan_.routes[static_cast<std::size_t>(flit.route)];
+  const int column = plan_.tile_column(way.tiles[0]);
+  const int row = plan_.tile_row(way.tiles[0]);
   if (column > column_) return kEast;
   if (column < column_) return kWest;
   if (row > row_) return kSouth;
   if (row < row_) return kNorth;
-  return consumer.kind == StageKind::kHostOutput ? kHost : kLocal;
+  return way.to_host ? kHost : kLocal;
 }
 
 void Router::put_flit(int port, const Flit& flit, Cycle arrival) {

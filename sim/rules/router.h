@@ -11,10 +11,10 @@ namespace spikeloop::sim {
 enum Port : std::uint8_t { kLocal, kNorth, kEast, kSouth, kWest, kHost };
 inline constexpr int kNumPorts = 6;
 
-/// One link transfer. A packet is one item of one flow; its flits follow each other without a gap from
-/// another packet.
+/// One link transfer. A packet is one item on one route; in a virtual channel its flits follow each other
+/// without a gap from another packet.
 struct Flit {
-  std::int32_t flow = 0;
+  std::int32_t route = 0;  ///< Plan::routes
   std::int64_t item = 0;
   bool head = false, tail = false;
 };

@@ -238,7 +238,7 @@ void TileCore::send_outputs(Work& w, std::int64_t item, Cycle now) {
     const int flits = packet_size(f, item);
     w.counters.events[Component::kOutputBufferWrite] += std::int64_t{flits} * chip_.mesh.flit_bits;
     flow_flits_[static_cast<std::size_t>(f)] += flits;
-    output_queue_.push({f, item, flits, 0});
+    output_queue_.push({f, fl.route, item, flits, 0});
     ++packets_;
   }
 }
@@ -392,7 +392,7 @@ void TileCore::inject(Cycle now) {
   if (output_queue_.empty() || injection_credits_ == 0) return;
   auto& packet = output_queue_.front();
   Flit flit;
-  flit.flow = packet.flow;
+  flit.route = packet.route;
   flit.item = packet.item;
   flit.head = packet.sent == 0;
   flit.tail = ++packet.sent == packet.flits;
@@ -465,7 +465,7 @@ Cycle TileCore::read_window(Work& w, std::int64_t item) {
   Cycle longest = 1;  // a window without a spike still takes its turn
   std::int64_t active_pieces = 0;
   for (const auto& piece : s.pieces) {
-    const std::int64_t begin = std::int64_t{piece.row_block} * chip_.crossbar.rows;
+    const std::int64_t begin = piece.row_begin;
     std::int64_t passes = 0;
     std::int64_t active_rows = 0;
     for (const auto& bits : window_bits_) {
@@ -486,8 +486,7 @@ Cycle TileCore::read_window(Work& w, std::int64_t item) {
     const bool first_of_block =
         &piece == &s.pieces.front() || (&piece - 1)->column_block != piece.column_block;
     if (!first_of_block) {  // its sums are added to those of the row block before it on this tile
-      const int columns_per_output = 2 * ceil_div(std::max(1, s.weight_bits - 1), chip_.crossbar.cell_bits);
-      events[Component::kAdderTree] += piece.columns / columns_per_output;
+      events[Component::kAdderTree] += piece.outputs;
     }
     longest = std::max(longest, crossbar_cycles(timing_, chip_.adc.sample_and_hold, passes,
                                                 ceil_div(piece.columns, timing_.adcs_per_crossbar)));
@@ -628,11 +627,11 @@ void TileCore::eject(Cycle now) {
   ++flits_ejected_;
   ports_.return_credit(now + chip_.link.latency_cycles);
   assembly_.used = true;
-  assembly_.flow = flit.flow;
+  assembly_.flow = plan_.routes[static_cast<std::size_t>(flit.route)].flows.at(0);
   if (flit.tail) {
-    if (flow(flit.flow).payload == Flow::Payload::kSpikes ||
-        plan_.stages[static_cast<std::size_t>(flow(flit.flow).consumer)].kind == StageKind::kPool) {
-      take_delivery(flit.flow);
+    if (flow(assembly_.flow).payload == Flow::Payload::kSpikes ||
+        plan_.stages[static_cast<std::size_t>(flow(assembly_.flow).consumer)].kind == StageKind::kPool) {
+      take_delivery(assembly_.flow);
       assembly_ = {};
     } else {
       assembly_.complete = true;

@@ -114,7 +114,7 @@ class TileCore {
     std::int64_t item;
   };
   struct Packet {
-    int flow;
+    int flow, route;
     std::int64_t item;
     int flits, sent;
   };

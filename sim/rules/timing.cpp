@@ -12,8 +12,21 @@ int cycles_of(double time_ns, double frequency_mhz) {
 
 Timing make_timing(const ChipConfig& chip) {
   Timing t;
-  t.read_cycles = cycles_of(chip.crossbar.read_latency_ns, chip.clock.frequency_mhz);
-  t.conversion_cycles = cycles_of(chip.adc.conversion_latency_ns, chip.clock.frequency_mhz);
+  const auto grid_hz = clock_grid_hz(chip);
+  const auto period = [&](double mhz) { return static_cast<Cycle>(grid_hz / std::llround(mhz * 1e6)); };
+  t.grid_mhz = static_cast<double>(grid_hz) * 1e-6;
+  t.tile_period = period(chip.clock.frequency_mhz);
+  t.array_period = period(chip.array_mhz());
+  t.network_period = period(chip.network_mhz());
+  const Cycle crossing = chip.clock.crossing_cycles;
+  const bool network_differs = t.network_period != t.tile_period;
+  const bool array_differs = t.array_period != t.tile_period;
+  t.crossing_to_tile_from_network = network_differs ? crossing * t.tile_period : 0;
+  t.crossing_to_tile_from_array = array_differs ? crossing * t.tile_period : 0;
+  t.crossing_to_network = network_differs ? crossing * t.network_period : 0;
+  t.crossing_to_array = array_differs ? crossing * t.array_period : 0;
+  t.read_cycles = cycles_of(chip.crossbar.read_latency_ns, chip.array_mhz());
+  t.conversion_cycles = cycles_of(chip.adc.conversion_latency_ns, chip.array_mhz());
   t.adcs_per_crossbar = std::max(1, chip.crossbar.columns / chip.adc.columns_per_adc);
   t.empty_packet_flits = packet_flits(chip, 0);
   return t;

@@ -8,11 +8,19 @@
 /// The component rules: plain objects that are told the cycle, so that every engine shares them.
 namespace spikeloop::sim {
 
+/// The chip's finest time grid: every clock's edges lie on it. With one clock, a cycle of that clock.
 using Cycle = std::int64_t;
 inline constexpr Cycle kNever = std::numeric_limits<Cycle>::max();
 
-/// Durations of a chip's components in clock cycles.
+/// Durations of a chip's components, in cycles of the clock named in the comment.
 struct Timing {
+  double grid_mhz = 0;       ///< of Cycle: the smallest frequency that every clock divides
+  Cycle tile_period = 1;     ///< of the tiles' clock, in Cycle
+  Cycle array_period = 1;    ///< of crossbars and ADCs
+  Cycle network_period = 1;  ///< of routers, links and the host port
+  /// In Cycle, on top of a signal from one clock domain to another; 0 between equal clocks.
+  Cycle crossing_to_tile_from_network = 0, crossing_to_tile_from_array = 0, crossing_to_network = 0,
+        crossing_to_array = 0;
   int read_cycles = 1;        ///< one crossbar read
   int conversion_cycles = 1;  ///< one ADC conversion
   int adcs_per_crossbar = 1;

@@ -203,11 +203,13 @@ TEST_F(ConfigTest, WholeNumbersAreNumbersToo) {
 }
 
 TEST_F(ConfigTest, WrongWordsListTheAllowedOnes) {
-  EXPECT_EQ(error_of(edited("\"schedule\": \"pipelined\"", "\"schedule\": \"pipeline\"")),
-            "chip.json: /schedule" + at_line("\"schedule\"") +
-                "found \"pipeline\", expected \"pipelined\" or \"timestep_sequential\"");
+  EXPECT_EQ(
+      error_of(edited("\"schedule\": \"pipelined\"", "\"schedule\": \"pipeline\"")),
+      "chip.json: /schedule" + at_line("\"schedule\"") +
+          "found \"pipeline\", expected \"pipelined\" or \"timestep_sequential\" or \"layer_sequential\"");
   EXPECT_EQ(error_of(edited("\"mapping\": \"unrolled\"", "\"mapping\": \"Unrolled\"")),
-            "chip.json: /mapping" + at_line("\"mapping\"") + "found \"Unrolled\", expected \"unrolled\"");
+            "chip.json: /mapping" + at_line("\"mapping\"") +
+                "found \"Unrolled\", expected \"unrolled\" or \"kernel_position\"");
 }
 
 TEST_F(ConfigTest, MissingKeysPointAtTheirObject) {
@@ -318,7 +320,8 @@ TEST_F(ConfigTest, WrongOverridesNameTheOption) {
             "command line: --set link.length_mm: found nan, expected a number from 0 to 1000");
   EXPECT_EQ(
       error_of(kMainChip, {{"schedule", "fast"}}),
-      "command line: --set schedule: found \"fast\", expected \"pipelined\" or \"timestep_sequential\"");
+      "command line: --set schedule: found \"fast\", expected \"pipelined\" or \"timestep_sequential\" or "
+      "\"layer_sequential\"");
   EXPECT_EQ(error_of(kMainChip, {{"format", "other"}}),
             "command line: --set format: found an unknown path, expected a path of --help-config");
 }

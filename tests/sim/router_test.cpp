@@ -36,6 +36,10 @@ Plan nine_tiles() {
     f.producer = 4;
     f.consumer = t;
     plan.flows.push_back(f);
+    Route route;
+    route.flows = {t};
+    route.tiles = {t};
+    plan.routes.push_back(route);
   }
   return plan;
 }
@@ -46,9 +50,9 @@ class RouterTest : public ::testing::Test {
     chip.mesh.columns = chip.mesh.rows = 3;
     chip.router.latency_cycles = 2;
   }
-  static Flit flit(int flow, bool head, bool tail, std::int64_t item = 0) {
+  static Flit flit(int route, bool head, bool tail, std::int64_t item = 0) {
     Flit f;
-    f.flow = flow;
+    f.route = route;
     f.item = item;
     f.head = head;
     f.tail = tail;

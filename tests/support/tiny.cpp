@@ -29,7 +29,7 @@ sim::ChipConfig tiny_chip() {
   c.crossbar.max_active_rows = 8;
   c.crossbar.skip_zero = true;
   c.crossbar.read_latency_ns = 2;
-  c.adc.bits = 4;
+  c.adc.bits = c.adc.reference_bits = 4;
   c.adc.columns_per_adc = 4;
   c.adc.conversion_latency_ns = 1;
   c.adc.sample_and_hold = false;
@@ -39,6 +39,7 @@ sim::ChipConfig tiny_chip() {
   c.input_buffer.capacity_bits = 1 << 14;
   c.input_buffer.port_bits = 8;
   c.output_buffer.capacity_bits = 1 << 10;
+  c.output_buffer.port_bits = 1 << 10;
   c.node_adder.lanes = 2;
   c.node_adder.value_bits = 8;
   c.node_memory.capacity_bits = 1 << 16;

@@ -76,7 +76,7 @@ good quiet "${sim[@]}" --out second.json --quiet
 if [[ -s quiet.txt || -s quiet.err ]]; then complain "--quiet prints"; fi
 cmp -s first.json second.json || complain "two runs wrote different measurements"
 contains first.json '"format": "spikeloop.measurement"'
-good some "${sim[@]}" --samples 3,1-2,2
+good some "${sim[@]}" --samples 1-2,3
 contains some.txt "3 samples of 3 timesteps"
 good sequential "${sim[@]}" --schedule timestep_sequential
 contains sequential.txt "3 timesteps, timestep_sequential"
@@ -85,7 +85,7 @@ cmp -s sequential.txt set.txt || complain "--schedule and --set schedule differ"
 
 # Bad command lines.
 out=(--out out.json)
-bad "command line: --netwrk: found an unknown option, expected --network (the nearest known)" --netwrk a "${out[@]}"
+bad "command line: --netwrk: found an unknown option, expected --network (or see --help)" --netwrk a "${out[@]}"
 bad "command line: --xyz: found an unknown option, expected an option of --help" --xyz
 bad "command line: --hw: " --hw
 bad "command line: --quiet: found no --out" "${sim[@]}" --quiet
@@ -93,15 +93,19 @@ bad 'command line: "network.nir": found a word without an option' network.nir
 bad "command line: --hw: found nothing" --network network.nir --trace trace.h5 "${out[@]}"
 bad "command line: --trace: found nothing" --network network.nir --hw "$chip" "${out[@]}"
 bad "command line: --network: found it beside --check" --check "$chip" --network network.nir
-bad "command line: --schedule: found \"fast\", expected pipelined or timestep_sequential" \
+bad "command line: --schedule: found \"fast\", expected pipelined, timestep_sequential or layer_sequential" \
   "${sim[@]}" "${out[@]}" --schedule fast
-bad 'command line: --set: found "crossbar.rows", expected PATH=VALUE' "${sim[@]}" "${out[@]}" --set crossbar.rows
+bad 'command line: --set: found "crossbar.rows", expected path=value' "${sim[@]}" "${out[@]}" --set crossbar.rows
 bad 'command line: --set crossbar.rowz: found an unknown path, expected "crossbar.rows"' \
   "${sim[@]}" "${out[@]}" --set crossbar.rowz=64
 bad "command line: --set crossbar.rows: found 64.5, expected an integer from 1 to 4096" \
   "${sim[@]}" "${out[@]}" --set crossbar.rows=64.5
-for list in 4 -1 0-4 99999999999999999999 a '1,' 2-1 1-2-3 ' '; do
+for list in -1 99999999999999999999 a '1,' 2-1 1-2-3 ' '; do
   bad "command line: --samples: found " "${sim[@]}" "${out[@]}" --samples="$list"
+done
+
+for list in 4 0-4; do
+  bad "trace.h5: /samples: found no sample at position 4" "${sim[@]}" "${out[@]}" --samples="$list"
 done
 
 # Bad files.
@@ -131,10 +135,10 @@ bad "cut.h5: " --network network.nir --trace cut.h5 --hw "$chip" "${out[@]}"
 if [[ $(id -u) != 0 ]]; then # root may write anywhere
   mkdir locked
   chmod a-w locked
-  bad "locked/out.json: --out: found " "${sim[@]}" --out locked/out.json
+  bad "command line: --out: found " "${sim[@]}" --out locked/out.json
 fi
-bad "no/out.json: --out: found no folder no" "${sim[@]}" --out no/out.json
-bad "folder: --out: found a folder" "${sim[@]}" --out folder
+bad "command line: --out: found \"no/out.json\"" "${sim[@]}" --out no/out.json
+bad "command line: --out: found \"folder\", a folder" "${sim[@]}" --out folder
 bad "network.nir: " "${sim[@]}" "${out[@]}" --set mesh.columns=1 --set mesh.rows=1 --set tile.pes=1 --set pe.crossbars=1
 
 if [[ $failed == 0 ]]; then echo "cli_sim_test: passed"; fi

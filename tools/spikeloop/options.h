@@ -1,35 +1,12 @@
 #pragma once
-#include <boost/program_options/options_description.hpp>
-#include <boost/program_options/positional_options.hpp>
-#include <boost/program_options/variables_map.hpp>
-#include <cstdint>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "models/snasnet_spec.h"
 #include "nas/settings.h"
+#include "tools/support/command_line.h"
 
-/// What the subcommands share: reading a command line, and groups of options.
+/// Groups of options that several subcommands share.
 namespace spikeloop::tools {
-
-namespace po = boost::program_options;
-using Arguments = std::vector<std::string>;
-
-/// One subcommand's command line. parse() returns false when --help was asked for and printed; a wrong
-/// command line throws InputError naming the option and the nearest known one.
-struct CommandLine {
-  std::string usage;  ///< "spikeloop train --cell CELL [options]" and what it does
-  po::options_description options;
-  po::positional_options_description positional;
-  po::variables_map values;
-
-  bool parse(const Arguments& arguments);
-  bool given(const std::string& option) const;
-  /// Text of an option that must be there.
-  std::string required(const std::string& option) const;
-  std::string place_of(const std::string& option) const;
-};
 
 /// --dataset, --data
 void add_data_options(po::options_description& options, std::string& dataset, std::string& data);
@@ -37,14 +14,5 @@ void add_data_options(po::options_description& options, std::string& dataset, st
 void add_network_options(po::options_description& options, models::SnasnetSpec& spec);
 /// --epochs, --batch, --lr, ...
 void add_training_options(po::options_description& options, nas::TrainRecipe& recipe);
-
-/// "crossbar.rows=64" -> ("crossbar.rows", "64"). Throws InputError.
-std::vector<std::pair<std::string, std::string>> parse_overrides(const std::vector<std::string>& texts);
-/// "0,3-5" -> 0, 3, 4, 5. Throws InputError naming `place`.
-std::vector<std::int64_t> parse_records(const std::string& text, const std::string& place);
-/// That `file` can be written, so that long work does not end in vain. Throws InputError naming `place`.
-void require_writable(const std::string& file, const std::string& place);
-/// A number from 0 on (boost would wrap -1 around). Throws InputError naming `place`.
-std::uint64_t parse_seed(const std::string& text, const std::string& place);
 
 }  // namespace spikeloop::tools

@@ -1,0 +1,10 @@
+#pragma once
+#include "tools/support/command_line.h"
+
+/// What spikeloop-sim does: a replay, or one of its subcommands. Each takes the words of its command line
+/// and returns the exit code; wrong input throws InputError.
+namespace spikeloop::tools {
+
+int replay_command(const Arguments& arguments);  ///< without a subcommand
+
+}  // namespace spikeloop::tools

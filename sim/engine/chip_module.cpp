@@ -1,23 +1,9 @@
 #include "sim/engine/chip_module.h"
 
+#include <algorithm>
+
 namespace spikeloop::sim {
 namespace {
-
-/// The port at the other end of a link.
-int opposite(int port) {
-  switch (port) {
-    case kNorth:
-      return kSouth;
-    case kSouth:
-      return kNorth;
-    case kEast:
-      return kWest;
-    case kWest:
-      return kEast;
-    default:
-      return port;
-  }
-}
 
 bool tile_has_stage(const Plan& plan, int tile) {
   for (const auto& s : plan.stages) {
@@ -28,7 +14,8 @@ bool tile_has_stage(const Plan& plan, int tile) {
 
 }  // namespace
 
-ClockedModule::ClockedModule(const sc_core::sc_module_name& name) : sc_module(name) {
+ClockedModule::ClockedModule(const sc_core::sc_module_name& name, Cycle period)
+    : sc_module(name), period_(period) {
   SC_METHOD(on_wake);
   sensitive << wake_;
 }
@@ -36,7 +23,8 @@ ClockedModule::ClockedModule(const sc_core::sc_module_name& name) : sc_module(na
 Cycle ClockedModule::now() { return static_cast<Cycle>(sc_core::sc_time_stamp().value() / kCyclePs); }
 
 void ClockedModule::wake(Cycle cycle) {
-  const auto delay = static_cast<std::uint64_t>(cycle - now()) * kCyclePs;
+  const Cycle edge = (cycle + period_ - 1) / period_ * period_;
+  const auto delay = static_cast<std::uint64_t>(edge - now()) * kCyclePs;
   wake_.notify(sc_core::sc_time::from_value(delay));  // the kernel keeps an earlier pending wake-up
 }
 
@@ -46,21 +34,23 @@ void ClockedModule::on_wake() {
 }
 
 RouterModule::RouterModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
-                           int tile)
-    : ClockedModule(name), rule_(plan, chip, tile, *this) {}
+                           const Timing& timing, int tile)
+    : ClockedModule(name, timing.network_period), rule_(plan, chip, timing, tile, *this) {}
 
 void RouterModule::put_flit(int port, const Flit& flit, Cycle arrival) {
   rule_.put_flit(port, flit, arrival);
   wake(arrival);
 }
-void RouterModule::put_credit(int port, Cycle arrival) {
-  rule_.put_credit(port, arrival);
+void RouterModule::put_credit(int port, int vc, Cycle arrival) {
+  rule_.put_credit(port, vc, arrival);
   wake(arrival);
 }
 void RouterModule::send_flit(int port, const Flit& flit, Cycle arrival) {
-  peer(port).put_flit(opposite(port), flit, arrival);
+  peer(port).put_flit(opposite_port(port), flit, arrival);
 }
-void RouterModule::send_credit(int port, Cycle arrival) { peer(port).put_credit(opposite(port), arrival); }
+void RouterModule::send_credit(int port, int vc, Cycle arrival) {
+  peer(port).put_credit(opposite_port(port), vc, arrival);
+}
 
 LinkIf& RouterModule::peer(int port) {
   switch (port) {
@@ -81,33 +71,33 @@ LinkIf& RouterModule::peer(int port) {
 
 CoreModule::CoreModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
                        const Timing& timing, int tile, const Stimulus& stimulus)
-    : ClockedModule(name), rule_(plan, chip, timing, tile, stimulus, *this) {}
+    : ClockedModule(name, timing.tile_period), rule_(plan, chip, timing, tile, stimulus, *this) {}
 
 void CoreModule::put_flit(int /*port*/, const Flit& flit, Cycle arrival) {
   rule_.put_flit(flit, arrival);
   wake(arrival);
 }
-void CoreModule::put_credit(int /*port*/, Cycle arrival) {
-  rule_.put_injection_credit(arrival);
+void CoreModule::put_credit(int /*port*/, int vc, Cycle arrival) {
+  rule_.put_injection_credit(vc, arrival);
   wake(arrival);
 }
 
 HostModule::HostModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
                        const Timing& timing, const Stimulus& stimulus)
-    : ClockedModule(name), rule_(plan, chip, timing, stimulus, *this) {}
+    : ClockedModule(name, timing.network_period), rule_(plan, chip, timing, stimulus, *this) {}
 
 void HostModule::put_flit(int /*port*/, const Flit& flit, Cycle arrival) {
   rule_.put_flit(flit, arrival);
   wake(arrival);
 }
-void HostModule::put_credit(int /*port*/, Cycle arrival) {
-  rule_.put_injection_credit(arrival);
+void HostModule::put_credit(int /*port*/, int vc, Cycle arrival) {
+  rule_.put_injection_credit(vc, arrival);
   wake(arrival);
 }
 
 TileModule::TileModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
                        const Timing& timing, int tile, const Stimulus& stimulus, bool has_core)
-    : sc_module(name), router("router", plan, chip, tile) {
+    : sc_module(name), router("router", plan, chip, timing, tile) {
   if (!has_core) return;
   core = std::make_unique<CoreModule>("core", plan, chip, timing, tile, stimulus);
   core->router.bind(router);
@@ -116,7 +106,11 @@ TileModule::TileModule(const sc_core::sc_module_name& name, const Plan& plan, co
 
 ChipModule::ChipModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
                        const Timing& timing, const Stimulus& stimulus)
-    : sc_module(name), plan_(plan), chip_(chip), host_("host", plan, chip, timing, stimulus) {
+    : sc_module(name),
+      plan_(plan),
+      chip_(chip),
+      timing_(timing),
+      host_("host", plan, chip, timing, stimulus) {
   for (int t = 0; t < plan.columns * plan.rows; ++t) {
     const std::string tile_name =
         "tile_" + std::to_string(plan.tile_column(t)) + "_" + std::to_string(plan.tile_row(t));
@@ -161,17 +155,19 @@ void ChipModule::send_limit(int flow, std::int64_t limit, Cycle arrival) {
 /// All of a timestep done by all stages: the next one may start everywhere.
 void ChipModule::timestep_done(int /*stage*/, int timestep, Cycle arrival) {
   --stages_left_[static_cast<std::size_t>(timestep)];
+  last_end_ = std::max(last_end_, arrival);  // word from the host port takes longer to cross into this clock
   if (chip_.schedule != Schedule::kTimestepSequential) return;
   while (timesteps_done_ < plan_.timesteps && stages_left_[static_cast<std::size_t>(timesteps_done_)] == 0) {
     ++timesteps_done_;
-    const Cycle release = arrival + chip_.tile.barrier_latency_cycles;
+    const Cycle release = last_end_ + chip_.tile.barrier_latency_cycles * timing_.tile_period;
     for (auto& t : tiles_) {
       if (!t->core) continue;
       t->core->rule().release_timesteps(timesteps_done_ + 1, release);
       t->core->wake(release);
     }
-    host_.rule().release_timesteps(timesteps_done_ + 1, release);
-    host_.wake(release);
+    const Cycle at_host = release + timing_.crossing_to_network;
+    host_.rule().release_timesteps(timesteps_done_ + 1, at_host);
+    host_.wake(at_host);
   }
 }
 

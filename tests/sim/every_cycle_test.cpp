@@ -21,7 +21,7 @@ class EveryCycleChip {
       : plan_(plan), chip_(chip), host_ports_(*this, -1), host_(plan, chip, timing, stimulus, host_ports_) {
     for (int t = 0; t < plan.columns * plan.rows; ++t) {
       router_ports_.push_back(std::make_unique<Routers>(*this, t));
-      routers_.push_back(std::make_unique<Router>(plan, chip, t, *router_ports_.back()));
+      routers_.push_back(std::make_unique<Router>(plan, chip, timing, t, *router_ports_.back()));
       tile_ports_.push_back(std::make_unique<Tiles>(*this, t));
       cores_.push_back(std::make_unique<TileCore>(plan, chip, timing, t, stimulus, *tile_ports_.back()));
     }
@@ -53,15 +53,12 @@ class EveryCycleChip {
     void send_flit(int port, const Flit& flit, Cycle arrival) override {
       if (port == kLocal) return chip.core(tile).put_flit(flit, arrival);
       if (port == kHost) return chip.host_.put_flit(flit, arrival);
-      chip.router(chip.neighbour(tile, port)).put_flit(back(port), flit, arrival);
+      chip.router(chip.neighbour(tile, port)).put_flit(opposite_port(port), flit, arrival);
     }
-    void send_credit(int port, Cycle arrival) override {
-      if (port == kLocal) return chip.core(tile).put_injection_credit(arrival);
-      if (port == kHost) return chip.host_.put_injection_credit(arrival);
-      chip.router(chip.neighbour(tile, port)).put_credit(back(port), arrival);
-    }
-    static int back(int port) {
-      return port == kNorth ? kSouth : port == kSouth ? kNorth : port == kEast ? kWest : kEast;
+    void send_credit(int port, int vc, Cycle arrival) override {
+      if (port == kLocal) return chip.core(tile).put_injection_credit(vc, arrival);
+      if (port == kHost) return chip.host_.put_injection_credit(vc, arrival);
+      chip.router(chip.neighbour(tile, port)).put_credit(opposite_port(port), vc, arrival);
     }
     EveryCycleChip& chip;
     int tile;
@@ -75,7 +72,7 @@ class EveryCycleChip {
     void inject_flit(const Flit& flit, Cycle arrival) override {
       chip.router(at()).put_flit(port(), flit, arrival);
     }
-    void return_credit(Cycle arrival) override { chip.router(at()).put_credit(port(), arrival); }
+    void return_credit(Cycle arrival) override { chip.router(at()).put_credit(port(), 0, arrival); }
     void send_limit(int flow, std::int64_t limit, Cycle arrival) override {
       const auto& producer =
           chip.plan_

@@ -182,7 +182,7 @@ void ChipModule::timestep_done(int /*stage*/, int timestep, Cycle arrival) {
   if (chip_.schedule != Schedule::kTimestepSequential) return;
   while (timesteps_done_ < plan_.timesteps && stages_left_[static_cast<std::size_t>(timesteps_done_)] == 0) {
     ++timesteps_done_;
-    const Cycle release = arrival + chip_.tile.barrier_latency_cycles;
+    const Cycle release = arrival + chip_.tile.barrier_latency_cycles * blueprint_.timing.tile_period;
     for (auto& t : tiles_) {
       if (!t->core) continue;
       t->core->rule().release_timesteps(timesteps_done_ + 1, release);

@@ -40,10 +40,10 @@ Cycle longest_silence(const Plan& plan, const ChipConfig& chip, const Timing& ti
          timing.network_period * (network + 4 * chip.clock.crossing_cycles);
 }
 
-void throw_stall(const Plan& /*plan*/, const ChipConfig& chip, ChipModule& module) {
+void throw_stall(const Plan& plan, const ChipConfig& chip, ChipModule& module) {
   std::string text = module.host().describe();
   for (const auto& t : module.tiles()) {
-    if (t->core) text += t->core->rule().describe();
+    if (t->core) text += describe(plan, t->core->rule().waits());
   }
   throw InputError(chip.path, "", "a chip that stops before all results are there:\n" + text, "progress");
 }

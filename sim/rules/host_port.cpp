@@ -54,7 +54,9 @@ bool HostPort::start_packet(Cycle now) {
     last_flow_ = pick;
     current_flow_ = f;
     current_sent_ = 0;
-    current_flits_ = packet_flits(chip_, fl.item_bits);  // the input is sent as it is
+    const bool active = stimulus_.item_active(plan_, fl.signal, static_cast<int>(item / fl.items),
+                                              static_cast<int>(item % fl.items));
+    current_flits_ = active ? packet_flits(chip_, fl.item_bits) : timing_.empty_packet_flits;
     flow_flits_[static_cast<std::size_t>(f)] += current_flits_;
     ++packets_;
     auto& c = counters_[static_cast<std::size_t>(fl.producer)];

@@ -192,11 +192,12 @@ bool TileCore::window_ready(const Work& w, std::int64_t item) const {
 
 int TileCore::packet_size(int flow_id, std::int64_t item) const {
   const auto& f = flow(flow_id);
-  if (f.payload != Flow::Payload::kSpikes) return packet_flits(chip_, f.item_bits);
-  const int ones = stimulus_.item_ones(plan_, f.signal, static_cast<int>(item / f.items),
-                                       static_cast<int>(item % f.items));
-  return packet_flits(
-      chip_, packet_payload_bits(chip_, f, &plan_.signals[static_cast<std::size_t>(f.signal)], ones));
+  if (f.payload == Flow::Payload::kSpikes &&
+      !stimulus_.item_active(plan_, f.signal, static_cast<int>(item / f.items),
+                             static_cast<int>(item % f.items))) {
+    return timing_.empty_packet_flits;
+  }
+  return packet_flits(chip_, f.item_bits);
 }
 
 /// Takes the places that an item's sends will need: windows at the receivers, mailboxes, output buffer. All

@@ -121,7 +121,7 @@ TEST(EveryCycle, GivesTheSameCyclesAndCountsAsTheEngineThatSleeps) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomStream random(derive_seed(31, seed));
     const auto network = testing::random_network(random);
-    const auto chip = testing::random_chip(random);
+    const auto chip = testing::random_chip(random, network);
     testing::TemporaryFolder folder;
     const int frames = seed % 2 == 0 ? 1 : network.timesteps;
     traces::write_trace(folder.file("t.h5"), testing::random_trace(network, 1, 0.25, seed, frames));

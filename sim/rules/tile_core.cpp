@@ -12,7 +12,7 @@ TileCore::TileCore(const Plan& plan, const ChipConfig& chip, const Timing& timin
       adders_(tile_, packets_),
       neurons_(tile_),
       pooling_(tile_),
-      injection_credits_(chip.router.buffer_flits) {
+      injection_credits_(chip.router.virtual_channels, chip.router.buffer_flits) {
   for (auto& w : tile_.works) {
     stage_ids_.push_back(w.id);
     if (w.stage->kind == StageKind::kMvm)
@@ -24,12 +24,6 @@ const StageCounters& TileCore::counters(int stage) const {
   const auto found =
       std::find_if(tile_.works.begin(), tile_.works.end(), [&](const StageWork& w) { return w.id == stage; });
   return found->counters;
-}
-
-std::int64_t TileCore::flits_of_flow(int flow) const {
-  const int route = tile_.flow(flow).route;
-  if (route < 0 || tile_.plan.routes[static_cast<std::size_t>(route)].flows.front() != flow) return 0;
-  return tile_.flits_of_route(route);
 }
 
 bool TileCore::finished() const {
@@ -64,11 +58,7 @@ Cycle TileCore::evaluate(Cycle now) {
 }
 
 void TileCore::take_arrivals(Cycle now) {
-  while (!coming_credits_.empty() && coming_credits_.front() <= now) {
-    coming_credits_.pop();
-    ++injection_credits_;
-    tile_.changed = true;
-  }
+  if (injection_credits_.take_arrivals(now)) tile_.changed = true;
   while (!coming_releases_.empty() && coming_releases_.front().arrival <= now) {
     tile_.released_timesteps = coming_releases_.front().timesteps;
     coming_releases_.pop();
@@ -79,14 +69,17 @@ void TileCore::take_arrivals(Cycle now) {
 }
 
 void TileCore::inject(Cycle now) {
-  if (injection_credits_ == 0 || !tile_.output.ready(now)) return;
+  if (!tile_.output.ready(now)) return;
+  if (tile_.output.front()->sent == 0) injection_vc_ = injection_credits_.freest();
+  if (injection_credits_.available(injection_vc_) == 0) return;
+  injection_credits_.take(injection_vc_);
   const auto& packet = tile_.output.take_flit();
   Flit flit;
+  flit.vc = static_cast<std::uint8_t>(injection_vc_);
   flit.route = packet.route;
   flit.item = packet.item;
   flit.head = packet.sent == 1;
   flit.tail = packet.sent == packet.flits;
-  --injection_credits_;
   ++flits_injected_;
   const auto& t = tile_.timing;
   tile_.ports.inject_flit(flit,
@@ -103,7 +96,7 @@ Cycle TileCore::next_event(Cycle now) const {
   consider(next, neurons_.next_event(now), now);
   consider(next, pooling_.next_event(now), now);
   consider(next, packets_.next_event(now), now);
-  if (!coming_credits_.empty()) consider(next, coming_credits_.front(), now);
+  consider(next, injection_credits_.next_arrival(), now);
   if (!coming_releases_.empty()) consider(next, coming_releases_.front().arrival, now);
   return next == kNever ? kNever : edge_from(next, tile_.timing.tile_period);
 }

@@ -6,6 +6,7 @@
 #include "sim/record.h"
 #include "sim/rules/adder_units.h"
 #include "sim/rules/crossbar_unit.h"
+#include "sim/rules/link_credits.h"
 #include "sim/rules/neuron_unit.h"
 #include "sim/rules/packet_register.h"
 #include "sim/rules/pooling_unit.h"
@@ -27,7 +28,7 @@ class TileCore {
            const ArrayFactory& make_array = make_grouped_array);
 
   void put_flit(const Flit& flit, Cycle arrival) { packets_.put_flit(flit, arrival); }
-  void put_injection_credit(Cycle arrival) { coming_credits_.push(arrival); }
+  void put_injection_credit(int vc, Cycle arrival) { injection_credits_.put(vc, arrival); }
   void put_limit(int flow, std::int64_t limit, Cycle arrival) { tile_.limits.put(flow, limit, arrival); }
   /// Schedule timestep_sequential: items of timesteps below `timesteps` may start from this cycle on.
   void release_timesteps(int timesteps, Cycle arrival) { coming_releases_.push({arrival, timesteps}); }
@@ -42,8 +43,7 @@ class TileCore {
   std::int64_t packets() const { return tile_.packets(); }
   std::int64_t flits_injected() const { return flits_injected_; }
   std::int64_t flits_ejected() const { return packets_.flits(); }
-  /// Flits of the flow's packets; those of a route that several flows share stand with its first.
-  std::int64_t flits_of_flow(int flow) const;
+  std::int64_t flits_of_route(int route) const { return tile_.flits_of_route(route); }
   bool finished() const;
   /// What its unfinished stages wait for, in a simulation that has stopped.
   std::vector<Wait> waits();
@@ -64,8 +64,8 @@ class TileCore {
   AdderUnits adders_;
   NeuronUnit neurons_;
   PoolingUnit pooling_;
-  int injection_credits_;
-  Ring<Cycle> coming_credits_;
+  LinkCredits injection_credits_;
+  int injection_vc_ = 0;  ///< of the packet under way
   Ring<Release> coming_releases_;
   std::int64_t flits_injected_ = 0;
 };

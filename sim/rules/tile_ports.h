@@ -10,8 +10,8 @@ namespace spikeloop::sim {
 class TilePorts {
  public:
   virtual ~TilePorts() = default;
-  virtual void inject_flit(const Flit& flit, Cycle arrival) = 0;  ///< into the router's local input
-  virtual void return_credit(Cycle arrival) = 0;                  ///< for a slot of the tile's ejection FIFO
+  virtual void inject_flit(const Flit& flit, Cycle arrival) = 0;  ///< into FIFO flit.vc of the router's input
+  virtual void return_credit(Cycle arrival) = 0;  ///< for a place in the ejection FIFO (one channel)
   virtual void send_limit(int flow, std::int64_t limit,
                           Cycle arrival) = 0;  ///< to the flow's sender, beside the mesh
   virtual void timestep_done(int stage, int timestep, Cycle arrival) = 0;

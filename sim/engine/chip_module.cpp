@@ -16,7 +16,8 @@ bool tile_has_stage(const Plan& plan, int tile) {
 }  // namespace
 
 RouterModule::RouterModule(const sc_core::sc_module_name& name, const Blueprint& chip, int tile)
-    : ClockedModule(name, chip.network_clock), rule_(chip.plan, chip.config, chip.timing, tile, *this, chip.recorder) {}
+    : ClockedModule(name, chip.network_clock),
+      rule_(chip.plan, chip.config, chip.timing, tile, *this, chip.recorder) {}
 
 void RouterModule::put_flit(int port, const Flit& flit, Cycle arrival) {
   rule_.put_flit(port, flit, arrival);
@@ -29,7 +30,9 @@ void RouterModule::put_credit(int port, int vc, Cycle arrival) {
 void RouterModule::send_flit(int port, const Flit& flit, Cycle arrival) {
   peer(port).put_flit(opposite_port(port), flit, arrival);
 }
-void RouterModule::send_credit(int port, int vc, Cycle arrival) { peer(port).put_credit(opposite_port(port), vc, arrival); }
+void RouterModule::send_credit(int port, int vc, Cycle arrival) {
+  peer(port).put_credit(opposite_port(port), vc, arrival);
+}
 
 LinkIf& RouterModule::peer(int port) {
   switch (port) {
@@ -50,7 +53,7 @@ LinkIf& RouterModule::peer(int port) {
 
 CoreModule::CoreModule(const sc_core::sc_module_name& name, const Blueprint& chip, int tile)
     : ClockedModule(name, chip.tile_clock),
-      rule_(chip.plan, chip.config, chip.timing, tile, chip.stimulus, *this) {}
+      rule_(chip.plan, chip.config, chip.timing, tile, chip.stimulus, *this, chip.recorder) {}
 
 void CoreModule::put_flit(int /*port*/, const Flit& flit, Cycle arrival) {
   rule_.put_flit(flit, arrival);

@@ -74,9 +74,7 @@ bool HostPort::start_packet(Cycle now) {
     last_route_ = pick;
     current_route_ = r;
     current_sent_ = 0;
-    const bool active = stimulus_.item_active(plan_, fl.signal, static_cast<int>(item / fl.items),
-                                              static_cast<int>(item % fl.items));
-    current_flits_ = active ? packet_flits(chip_, fl.item_bits) : timing_.empty_packet_flits;
+    current_flits_ = packet_flits(chip_, fl.item_bits);  // the input is sent as it is
     route_flits_[static_cast<std::size_t>(r)] += current_flits_;
     ++packets_;
     auto& c = counters_[static_cast<std::size_t>(fl.producer)];

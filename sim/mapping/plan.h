@@ -102,7 +102,8 @@ struct Route {
   std::vector<int> flows;  ///< to deliver; more than one of them may end in the same tile
   std::vector<int> tiles;  ///< where they end, each once, ascending
   bool to_host = false;    ///< the one destination is the host port beside tiles[0]
-  int links = 0;           ///< that a flit passes in all, whichever minimal way it takes; it leaves routers links + tiles times
+  int links =
+      0;  ///< that a flit passes in all, by whichever minimal way; it leaves routers links + tiles times
 };
 
 struct LayerPlan {
@@ -136,10 +137,10 @@ int packet_flits(const ChipConfig& chip, int payload_bits);
 /// Payload bits of the packet that carries an item of a flow. `signal`: the flow's, nullptr when it carries
 /// values; `ones`: channels of the item with a value other than 0 (unused when it carries values).
 ///
-/// Spikes and counts, as chip.spike_encoding says: `bitmap` channels x bits, nothing when no bit is set;
-/// `address_event` an address of ceil(log2(channels)) bits, at least 1, per channel that is not 0, and its
-/// value where that has more than one bit; `smaller` the smaller of the two. Values, partial sums and the
-/// input always carry every bit.
+/// Values and partial sums always carry every bit; bits carry none when none is set. Otherwise spikes and
+/// counts travel as chip.spike_encoding says: `bitmap` channels x bits; `address_event` an address of
+/// ceil(log2(channels)) bits, at least 1, per channel that is not 0, and its value where that has more than
+/// one bit; `smaller` the smaller of the two. The input always is a bitmap.
 int packet_payload_bits(const ChipConfig& chip, const Flow& flow, const Signal* signal, int ones);
 
 /// Flits of the largest packet of a flow.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/rules/packet_size.h"
+
 namespace spikeloop::sim {
 namespace {
 
@@ -74,7 +76,7 @@ bool HostPort::start_packet(Cycle now) {
     last_route_ = pick;
     current_route_ = r;
     current_sent_ = 0;
-    current_flits_ = packet_flits(chip_, fl.item_bits);  // the input is sent as it is
+    current_flits_ = packet_size(plan_, chip_, stimulus_, fl, item);
     route_flits_[static_cast<std::size_t>(r)] += current_flits_;
     ++packets_;
     auto& c = counters_[static_cast<std::size_t>(fl.producer)];

@@ -63,8 +63,8 @@ TEST(Engines, AFaultIsFoundAndItsCaseMadeSmall) {
   std::uint64_t seed = 0;
   while (seed < 100 && !differ(case_of_seed(seed))) ++seed;
   ASSERT_LT(seed, 100U) << "the fault was never drawn";
-  const auto small = testing::smallest(case_of_seed(seed),
-                                       [&](const Case& c) { return differ(c).has_value(); });
+  const auto small =
+      testing::smallest(case_of_seed(seed), [&](const Case& c) { return differ(c).has_value(); });
   // Nothing is left but what the fault needs: sample and hold, and one pooling of one pixel.
   EXPECT_TRUE(small.chip.adc.sample_and_hold);
   EXPECT_EQ(small.recipe.blocks.size(), 1U);
@@ -87,9 +87,9 @@ TEST(Engines, EqualRunsAreEqualAndAnEmptyRunIsNoProof) {
   EXPECT_FALSE(testing::difference(once, testing::run_case(c, Engine::kReference)));
   for (auto kind : {EventKind::kFetchStart, EventKind::kReadEnd, EventKind::kSumsOut, EventKind::kNodeAddEnd,
                     EventKind::kNeuronStart, EventKind::kDelivered, EventKind::kFlitRouted}) {
-    EXPECT_TRUE(std::any_of(once.events.begin(), once.events.end(),
-                            [&](const Event& e) { return e.kind == kind; }))
-        << static_cast<int>(kind);
+    EXPECT_TRUE(std::any_of(once.events.begin(), once.events.end(), [&](const Event& e) {
+      return e.kind == kind;
+    })) << static_cast<int>(kind);
   }
 }
 

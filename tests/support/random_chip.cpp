@@ -69,6 +69,33 @@ void draw_mapping(RandomStream& random, sim::ChipConfig& c) {
   c.spike_encoding = static_cast<sim::SpikeEncoding>(random.below(3));
 }
 
+/// How packets travel.
+void draw_mesh(RandomStream& random, sim::ChipConfig& c) {
+  c.router.virtual_channels = pick(random, {1, 1, 2, 3});
+  if (random.below(2) == 0) c.router.routing = sim::Routing::kWestFirst;
+  if (random.below(3) == 0) {
+    c.delivery = sim::Delivery::kMulticast;
+    c.mesh.flit_bits = pick(random, {16, 64});
+    c.router.buffer_flits = between(random, 12, 20);  // a packet must fit
+  }
+}
+
+void draw_clocks(RandomStream& random, sim::ChipConfig& c) {
+  if (random.below(2) == 0) return;
+  c.clock.array_mhz = pick(random, {0, 500, 750, 2000});
+  c.clock.network_mhz = pick(random, {0, 400, 500, 1500});
+  c.clock.crossing_cycles = between(random, 0, 3);
+}
+
+void draw_converters_and_ports(RandomStream& random, sim::ChipConfig& c) {
+  if (random.below(3) == 0) c.adc.kind = sim::AdcKind::kFlash;
+  c.adc.bits = between(random, 2, 6);
+  c.adc.pipeline_stages = pick(random, {1, 1, 2, 4});
+  if (random.below(3) == 0) c.crossbar.read_energy = sim::ReadEnergy::kConductance;
+  c.input_buffer.ports = between(random, 1, 2);
+  c.output_buffer.port_bits = pick(random, {4, 16, 1024});
+}
+
 }  // namespace
 
 sim::ChipConfig random_chip(RandomStream& random) {
@@ -107,6 +134,9 @@ sim::ChipConfig random_chip(RandomStream& random) {
   c.membrane_memory.capacity_bits = pick(random, {6000, 1 << 16});
   c.schedule = random.below(2) == 0 ? sim::Schedule::kPipelined : sim::Schedule::kTimestepSequential;
   draw_mapping(random, c);
+  draw_mesh(random, c);
+  draw_clocks(random, c);
+  draw_converters_and_ports(random, c);
   return c;
 }
 

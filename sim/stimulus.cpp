@@ -87,14 +87,6 @@ std::vector<std::vector<PackedBits>> input_planes(const Signal& signal, const tr
 
 }  // namespace
 
-bool Stimulus::item_active(const Plan& plan, int signal, int timestep, int item) const {
-  const auto channels = std::int64_t{plan.signals[static_cast<std::size_t>(signal)].channels};
-  for (const auto& plane : at(plan, signal, timestep)) {
-    if (any_in_range(plane, item * channels, (item + 1) * channels)) return true;
-  }
-  return false;
-}
-
 int Stimulus::item_ones(const Plan& plan, int signal, int timestep, int item) const {
   const auto channels = std::int64_t{plan.signals[static_cast<std::size_t>(signal)].channels};
   const auto& bits = at(plan, signal, timestep);

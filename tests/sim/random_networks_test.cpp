@@ -53,7 +53,11 @@ TEST(RandomNetworks, FinishConserveFlitsAndAddUp) {
     const auto m = run(network, chip, 0.2, seed, 2);  // throws when it stops or loses a flit
     ASSERT_EQ(m.samples.size(), 2U);
     EXPECT_GT(m.flits_injected, 0);
-    EXPECT_EQ(m.flits_injected, m.flits_delivered);
+    if (chip.delivery == Delivery::kUnicast) {
+      EXPECT_EQ(m.flits_injected, m.flits_delivered);
+    } else {
+      EXPECT_LE(m.flits_injected, m.flits_delivered);  // each end of a route counts
+    }
     EXPECT_GT(m.total_energy_aj(), 0);
     expect_parts_add_up(m);
   }

@@ -5,6 +5,7 @@
 /// and returns the exit code; wrong input throws InputError.
 namespace spikeloop::tools {
 
-int replay_command(const Arguments& arguments);  ///< without a subcommand
+int replay_command(const Arguments& arguments);   ///< without a subcommand
+int traffic_command(const Arguments& arguments);  ///< the mesh alone
 
 }  // namespace spikeloop::tools

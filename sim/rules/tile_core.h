@@ -6,6 +6,7 @@
 #include "sim/component.h"
 #include "sim/rules/ring.h"
 #include "sim/rules/router.h"
+#include "sim/rules/stage_counters.h"
 #include "sim/rules/timing.h"
 #include "sim/stimulus.h"
 
@@ -20,14 +21,6 @@ class TilePorts {
   virtual void send_limit(int flow, std::int64_t limit,
                           Cycle arrival) = 0;  ///< to the flow's sender, beside the mesh
   virtual void timestep_done(int stage, int timestep, Cycle arrival) = 0;
-};
-
-/// What one stage did, for the report.
-struct StageCounters {
-  EventCounts events;
-  std::int64_t items = 0, crossbar_reads = 0, input_ones = 0, input_bits = 0;
-  std::int64_t busy_cycles = 0, blocked_cycles = 0;
-  Cycle first_cycle = kNever, last_cycle = 0;
 };
 
 /// Sending side of flows: windows granted by receivers.

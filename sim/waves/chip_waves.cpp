@@ -134,12 +134,9 @@ void ChipWaves::add_tile(int t) {
 
   const int column = plan_.tile_column(t);
   const int row = plan_.tile_row(t);
-  const std::array<bool, kNumPorts> exists{!layers.empty(),
-                                           row > 0,
-                                           column + 1 < plan_.columns,
-                                           row + 1 < plan_.rows,
-                                           column > 0,
-                                           column == chip_.host_port.column && row == chip_.host_port.row};
+  const std::array<bool, kNumPorts> exists{
+      !layers.empty(),      row > 0,    column + 1 < plan_.columns,
+      row + 1 < plan_.rows, column > 0, column == chip_.host_port.column && row == chip_.host_port.row};
   for (std::size_t p = 0; p < exists.size(); ++p) {
     if (!exists[p]) continue;
     const std::string path = tile_path(plan_, t) + ".router." + kPortNames[p];
@@ -169,9 +166,10 @@ void ChipWaves::change(int signal, Cycle cycle, std::int64_t value) {
     return;
   }
   if (changes_.size() == kMostChanges) {
-    throw InputError("command line", "--waves",
-                     "more than " + std::to_string(kMostChanges) + " changes by cycle " + std::to_string(cycle),
-                     "a --wave-window FROM:TO or fewer signals (--wave-signals)");
+    throw InputError(
+        "command line", "--waves",
+        "more than " + std::to_string(kMostChanges) + " changes by cycle " + std::to_string(cycle),
+        "a --wave-window FROM:TO or fewer signals (--wave-signals)");
   }
   changes_.push_back({cycle, value, signal});
 }
@@ -185,7 +183,7 @@ void ChipWaves::start(Unit& unit, const Event& event) {
 void ChipWaves::blocked(const Event& event, std::int64_t by) {
   auto& tile = tiles_[static_cast<std::size_t>(event.place)];
   const auto kind = stage(event.index).kind;
-  auto& unit = kind == StageKind::kMvm   ? tile.crossbars
+  auto& unit = kind == StageKind::kMvm    ? tile.crossbars
                : kind == StageKind::kPool ? tile.pooling
                                           : tile.neurons;
   change(unit.blocked, event.cycle, by);
@@ -301,9 +299,9 @@ void ChipWaves::record(const Event& event) {
       return change(port.detail, cycle, event.index / 8);
     }
     case EventKind::kFlitEjected:
-      return change(plan_.routes[static_cast<std::size_t>(event.index)].to_host ? host_results_
-                                                                                : tile.packet_flits,
-                    cycle, 1);
+      return change(
+          plan_.routes[static_cast<std::size_t>(event.index)].to_host ? host_results_ : tile.packet_flits,
+          cycle, 1);
     case EventKind::kTimestepStart:
       return change(tile.timestep, cycle, event.index);
   }
@@ -342,8 +340,8 @@ Waves ChipWaves::finish() {
     const auto& c = changes_[i];
     const auto s = static_cast<std::size_t>(c.signal);
     values[s] = modes_[s] == Mode::kValue ? c.value : values[s] + c.value;
-    const bool last_in_cycle = i + 1 == changes_.size() || changes_[i + 1].cycle != c.cycle ||
-                               changes_[i + 1].signal != c.signal;
+    const bool last_in_cycle =
+        i + 1 == changes_.size() || changes_[i + 1].cycle != c.cycle || changes_[i + 1].signal != c.signal;
     if (!last_in_cycle) continue;
     if (values[s] < 0) {
       throw std::logic_error("events do not match: " + signals_[s].path + " is below 0 in cycle " +

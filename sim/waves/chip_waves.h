@@ -72,8 +72,8 @@ class ChipWaves : public Recorder {
     int input_items = -1, pooling_items = -1, packet_flits = -1, output_bits = -1, blocked = -1,
         timestep = -1;
     std::array<Unit, kNumPorts> ports;
-    std::pair<int, std::int64_t> sending{-1, 0};  ///< packet that enters the router: route, item
-    std::int64_t sent_flits = 0;                  ///< of it
+    std::pair<int, std::int64_t> sending{-1, 0};         ///< packet that enters the router: route, item
+    std::int64_t sent_flits = 0;                         ///< of it
     std::map<std::pair<int, std::int64_t>, Cycle> made;  ///< packets not yet sent whole
   };
   struct Change {
@@ -102,9 +102,9 @@ class ChipWaves : public Recorder {
   std::vector<TileSignals> tiles_;
   int recorded_ = -1, host_input_ = -1, host_results_ = -1;
   std::vector<WaveGroup> groups_;
-  std::vector<WindowTable> windows_;   ///< per stage; kMvm, kPool
-  std::vector<std::int64_t> freed_;    ///< per stage: input items that no window needs any more
-  std::vector<Change> before_;         ///< per signal: what it was before the window
+  std::vector<WindowTable> windows_;  ///< per stage; kMvm, kPool
+  std::vector<std::int64_t> freed_;   ///< per stage: input items that no window needs any more
+  std::vector<Change> before_;        ///< per signal: what it was before the window
   std::vector<Change> changes_;
   Cycle last_cycle_ = 0;
   bool active_ = false;

@@ -80,7 +80,8 @@ Waves trace_waves(const traces::TraceReader& trace, const TraceWaveSelection& se
   if (neurons > kMostNeurons || neurons * times > kMostValues) {
     throw InputError("command line", neurons > kMostNeurons ? "--neurons" : "--samples",
                      std::to_string(neurons) + " neurons in " + std::to_string(times) + " timesteps",
-                     "at most " + std::to_string(kMostNeurons) + " neurons and " + std::to_string(kMostValues) +
+                     "at most " + std::to_string(kMostNeurons) + " neurons and " +
+                         std::to_string(kMostValues) +
                          " values: choose with --nodes PATTERN, --neurons LIST, --samples LIST");
   }
 
@@ -121,8 +122,8 @@ Waves trace_waves(const traces::TraceReader& trace, const TraceWaveSelection& se
       show(1, static_cast<std::uint64_t>(t));
       for (std::size_t n = 0; n < nodes.size(); ++n) {
         const auto& bits = spikes[n][static_cast<std::size_t>(t)];
-        show(nodes[n].spikes, static_cast<std::uint64_t>(popcount_range(
-                                  bits, 0, trace.nodes().at(nodes[n].name).bits())));
+        show(nodes[n].spikes,
+             static_cast<std::uint64_t>(popcount_range(bits, 0, trace.nodes().at(nodes[n].name).bits())));
         for (std::size_t i = 0; i < nodes[n].neurons.size(); ++i) {
           const auto bit = static_cast<std::size_t>(nodes[n].neurons[i]);
           show(nodes[n].first + static_cast<int>(i), bits[bit / 64] >> (bit % 64) & 1);

@@ -1,5 +1,7 @@
 #include "sim/waves/waves.h"
 
+#include <sysc/tracing/sc_tracing_ids.h>
+
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
@@ -30,7 +32,8 @@ class Player : public sc_core::sc_module {
       : sc_module(name), waves_(waves), slot_(waves.signals.size()) {
     std::size_t bits = 0;
     std::size_t integers = 0;
-    for (std::size_t i = 0; i < slot_.size(); ++i) slot_[i] = waves.signals[i].bits == 1 ? bits++ : integers++;
+    for (std::size_t i = 0; i < slot_.size(); ++i)
+      slot_[i] = waves.signals[i].bits == 1 ? bits++ : integers++;
     bits_ = std::make_unique<bool[]>(bits);
     integers_ = std::make_unique<sc_dt::uint64[]>(integers);
     SC_METHOD(step);
@@ -79,8 +82,8 @@ template <class Opened>
 void play(const std::string& name, const Waves& waves, const Opened& opened) {
   const FreshKernel kernel;
   Player player("player", waves);
-  const auto quiet = sc_core::sc_report_handler::set_actions(sc_core::SC_ID_TRACING_TIMESCALE_UNIT_,
-                                                             sc_core::SC_DO_NOTHING);
+  const auto quiet =
+      sc_core::sc_report_handler::set_actions(sc_core::SC_ID_TRACING_TIMESCALE_UNIT_, sc_core::SC_DO_NOTHING);
   auto* file = sc_core::sc_create_vcd_trace_file(name.c_str());
   file->set_time_unit(static_cast<double>(waves.unit_ps), sc_core::SC_PS);
   sc_core::sc_report_handler::set_actions(sc_core::SC_ID_TRACING_TIMESCALE_UNIT_, quiet);
@@ -90,11 +93,11 @@ void play(const std::string& name, const Waves& waves, const Opened& opened) {
   sc_core::sc_close_vcd_trace_file(file);
 }
 
-/// Puts blanks over what the file says about the time of its making.
-void blank_date(const std::string& path, std::streamoff from, std::streamoff length) {
+/// Covers what the file says about the time of its making.
+void blank_date(const std::string& path, std::streamoff from, std::streamoff length, char blank) {
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
   file.seekp(from);
-  file << std::string(static_cast<std::size_t>(length), ' ');
+  file << std::string(static_cast<std::size_t>(length), blank);
   if (!file.flush()) throw std::runtime_error("cannot write " + path);
 }
 
@@ -105,14 +108,14 @@ void blank_vcd_date(const std::string& path) {
   const auto begin = head.find('\n');
   const auto end = head.find('\n', begin + 1);
   if (head.rfind("$date", 0) != 0 || end == std::string::npos) return;
-  blank_date(path, static_cast<std::streamoff>(begin) + 1, static_cast<std::streamoff>(end - begin) - 1);
+  blank_date(path, static_cast<std::streamoff>(begin) + 1, static_cast<std::streamoff>(end - begin) - 1, ' ');
 }
 
-/// The header block of an FST file (type 0, length 329): the date is 26 bytes at offset 202.
+/// The header block of an FST file (type 0, length 329): the date is 119 bytes at offset 202.
 void blank_fst_date(const std::string& path) {
   std::string head(9, '\0');
   std::ifstream(path, std::ios::binary).read(head.data(), 9);
-  if (head == std::string("\0\0\0\0\0\0\0\x01\x49", 9)) blank_date(path, 202, 26);
+  if (head == std::string("\0\0\0\0\0\0\0\x01\x49", 9)) blank_date(path, 202, 119, '\0');
 }
 
 /// SystemC does not look at what its writes return; a complete file ends with the last time.
@@ -125,7 +128,8 @@ void require_complete(const std::string& vcd, const std::string& path, const Wav
   file.seekg(size - length);
   file.read(tail.data(), length);
   if (tail.find(last) == std::string::npos) {
-    throw InputError(path, "write", "an incomplete file", "room for more than " + std::to_string(size) + " bytes");
+    throw InputError(path, "write", "an incomplete file",
+                     "room for more than " + std::to_string(size) + " bytes");
   }
 }
 
@@ -133,7 +137,8 @@ void require_complete(const std::string& vcd, const std::string& path, const Wav
 
 void require_wave_format(const std::string& path, const std::string& place) {
   if (ends_in(path, ".vcd")) return;
-  if (!ends_in(path, ".fst")) throw InputError("command line", place, '"' + path + '"', "a name in .vcd or .fst");
+  if (!ends_in(path, ".fst"))
+    throw InputError("command line", place, '"' + path + '"', "a name in .vcd or .fst");
   if (!Vcd2fst::installed()) {
     throw InputError("command line", place, "no program vcd2fst to write " + path,
                      "Debian's package gtkwave, or a name in .vcd");
@@ -176,8 +181,8 @@ std::string save_file_name(const std::string& wave_file) {
   return fs::path(wave_file).replace_extension(".gtkw").string();
 }
 
-/// GTKWave's save file: "@28" shows bits, "@24" decimals, "@200" a comment, "@800200" and "@1000200" begin and
-/// end a group.
+/// GTKWave's save file: "@28" shows bits, "@24" decimals, "@200" a comment, "@800200" and "@1000200" begin
+/// and end a group.
 std::string save_file(const std::string& wave_file, const Waves& waves) {
   const std::string root = "SystemC.";  // the scope that SystemC puts around every file
   std::string text = "[dumpfile] \"" + fs::path(wave_file).filename().string() + "\"\n[timestart] " +

@@ -6,22 +6,6 @@
 namespace spikeloop::sim {
 namespace {
 
-/// The port at the other end of a link.
-int opposite(int port) {
-  switch (port) {
-    case kNorth:
-      return kSouth;
-    case kSouth:
-      return kNorth;
-    case kEast:
-      return kWest;
-    case kWest:
-      return kEast;
-    default:
-      return port;
-  }
-}
-
 bool tile_has_stage(const Plan& plan, int tile) {
   for (const auto& s : plan.stages) {
     if (s.tile == tile && s.kind != StageKind::kHostInput && s.kind != StageKind::kHostOutput) return true;
@@ -32,20 +16,20 @@ bool tile_has_stage(const Plan& plan, int tile) {
 }  // namespace
 
 RouterModule::RouterModule(const sc_core::sc_module_name& name, const Blueprint& chip, int tile)
-    : ClockedModule(name, chip.network_clock), rule_(chip.plan, chip.config, tile, *this) {}
+    : ClockedModule(name, chip.network_clock), rule_(chip.plan, chip.config, chip.timing, tile, *this, chip.recorder) {}
 
 void RouterModule::put_flit(int port, const Flit& flit, Cycle arrival) {
   rule_.put_flit(port, flit, arrival);
   wake(arrival);
 }
-void RouterModule::put_credit(int port, Cycle arrival) {
-  rule_.put_credit(port, arrival);
+void RouterModule::put_credit(int port, int vc, Cycle arrival) {
+  rule_.put_credit(port, vc, arrival);
   wake(arrival);
 }
 void RouterModule::send_flit(int port, const Flit& flit, Cycle arrival) {
-  peer(port).put_flit(opposite(port), flit, arrival);
+  peer(port).put_flit(opposite_port(port), flit, arrival);
 }
-void RouterModule::send_credit(int port, Cycle arrival) { peer(port).put_credit(opposite(port), arrival); }
+void RouterModule::send_credit(int port, int vc, Cycle arrival) { peer(port).put_credit(opposite_port(port), vc, arrival); }
 
 LinkIf& RouterModule::peer(int port) {
   switch (port) {
@@ -72,21 +56,21 @@ void CoreModule::put_flit(int /*port*/, const Flit& flit, Cycle arrival) {
   rule_.put_flit(flit, arrival);
   wake(arrival);
 }
-void CoreModule::put_credit(int /*port*/, Cycle arrival) {
-  rule_.put_injection_credit(arrival);
+void CoreModule::put_credit(int /*port*/, int vc, Cycle arrival) {
+  rule_.put_injection_credit(vc, arrival);
   wake(arrival);
 }
 
 HostModule::HostModule(const sc_core::sc_module_name& name, const Blueprint& chip)
     : ClockedModule(name, chip.network_clock),
-      rule_(chip.plan, chip.config, chip.timing, chip.stimulus, *this) {}
+      rule_(chip.plan, chip.config, chip.timing, chip.stimulus, *this, chip.recorder) {}
 
 void HostModule::put_flit(int /*port*/, const Flit& flit, Cycle arrival) {
   rule_.put_flit(flit, arrival);
   wake(arrival);
 }
-void HostModule::put_credit(int /*port*/, Cycle arrival) {
-  rule_.put_injection_credit(arrival);
+void HostModule::put_credit(int /*port*/, int vc, Cycle arrival) {
+  rule_.put_injection_credit(vc, arrival);
   wake(arrival);
 }
 
@@ -179,17 +163,19 @@ void ChipModule::send_limit(int flow, std::int64_t limit, Cycle arrival) {
 /// All of a timestep done by all stages: the next one may start everywhere.
 void ChipModule::timestep_done(int /*stage*/, int timestep, Cycle arrival) {
   --stages_left_[static_cast<std::size_t>(timestep)];
+  last_end_ = std::max(last_end_, arrival);  // word from the host port takes longer to cross into this clock
   if (chip_.schedule != Schedule::kTimestepSequential) return;
   while (timesteps_done_ < plan_.timesteps && stages_left_[static_cast<std::size_t>(timesteps_done_)] == 0) {
     ++timesteps_done_;
-    const Cycle release = arrival + chip_.tile.barrier_latency_cycles;
+    const Cycle release = last_end_ + chip_.tile.barrier_latency_cycles * blueprint_.timing.tile_period;
     for (auto& t : tiles_) {
       if (!t->core) continue;
       t->core->rule().release_timesteps(timesteps_done_ + 1, release);
       t->core->wake(release);
     }
-    host_->rule().release_timesteps(timesteps_done_ + 1, release);
-    host_->wake(release);
+    const Cycle at_host = release + blueprint_.timing.crossing_to_network;
+    host_->rule().release_timesteps(timesteps_done_ + 1, at_host);
+    host_->wake(at_host);
   }
 }
 

@@ -15,7 +15,7 @@ namespace spikeloop::sim {
 class LinkIf : public sc_core::sc_interface {
  public:
   virtual void put_flit(int port, const Flit& flit, Cycle arrival) = 0;
-  virtual void put_credit(int port, Cycle arrival) = 0;
+  virtual void put_credit(int port, int vc, Cycle arrival) = 0;
 };
 
 /// Wires beside the mesh: windows granted to senders, and the barrier of schedule timestep_sequential.
@@ -42,13 +42,13 @@ class RouterModule : public ClockedModule, public LinkIf, private RouterPorts {
   sc_core::sc_port<LinkIf, 1, sc_core::SC_ZERO_OR_MORE_BOUND> local{"local"}, north{"north"}, east{"east"},
       south{"south"}, west{"west"}, host{"host"};
   void put_flit(int port, const Flit& flit, Cycle arrival) override;
-  void put_credit(int port, Cycle arrival) override;
+  void put_credit(int port, int vc, Cycle arrival) override;
   const Router& rule() const { return rule_; }
 
  private:
   Cycle work(Cycle cycle) override { return rule_.evaluate(cycle); }
   void send_flit(int port, const Flit& flit, Cycle arrival) override;
-  void send_credit(int port, Cycle arrival) override;
+  void send_credit(int port, int vc, Cycle arrival) override;
   LinkIf& peer(int port);
   Router rule_;
 };
@@ -59,13 +59,13 @@ class CoreModule : public ClockedModule, public LinkIf, private TilePorts {
   sc_core::sc_port<LinkIf> router{"router"};
   sc_core::sc_port<SidebandIf> sideband{"sideband"};
   void put_flit(int port, const Flit& flit, Cycle arrival) override;
-  void put_credit(int port, Cycle arrival) override;
+  void put_credit(int port, int vc, Cycle arrival) override;
   TileCore& rule() { return rule_; }
 
  private:
   Cycle work(Cycle cycle) override { return rule_.evaluate(cycle); }
   void inject_flit(const Flit& flit, Cycle arrival) override { router->put_flit(kLocal, flit, arrival); }
-  void return_credit(Cycle arrival) override { router->put_credit(kLocal, arrival); }
+  void return_credit(Cycle arrival) override { router->put_credit(kLocal, 0, arrival); }
   void send_limit(int flow, std::int64_t limit, Cycle arrival) override {
     sideband->send_limit(flow, limit, arrival);
   }
@@ -81,13 +81,13 @@ class HostModule : public ClockedModule, public LinkIf, private TilePorts {
   sc_core::sc_port<LinkIf> router{"router"};
   sc_core::sc_port<SidebandIf> sideband{"sideband"};
   void put_flit(int port, const Flit& flit, Cycle arrival) override;
-  void put_credit(int port, Cycle arrival) override;
+  void put_credit(int port, int vc, Cycle arrival) override;
   HostPort& rule() { return rule_; }
 
  private:
   Cycle work(Cycle cycle) override { return rule_.evaluate(cycle); }
   void inject_flit(const Flit& flit, Cycle arrival) override { router->put_flit(kHost, flit, arrival); }
-  void return_credit(Cycle arrival) override { router->put_credit(kHost, arrival); }
+  void return_credit(Cycle arrival) override { router->put_credit(kHost, 0, arrival); }
   void send_limit(int, std::int64_t, Cycle) override {}  // nobody sends to the host under a window
   void timestep_done(int stage, int timestep, Cycle arrival) override {
     sideband->timestep_done(stage, timestep, arrival);
@@ -128,6 +128,7 @@ class ChipModule : public sc_core::sc_module, public SidebandIf {
   std::unique_ptr<HostModule> host_;
   std::vector<int> stages_left_;  ///< per timestep: stages that have not finished it
   int timesteps_done_ = 0;
+  Cycle last_end_ = 0;  ///< of a stage's timestep, as the barrier sees it
 };
 
 }  // namespace spikeloop::sim

@@ -17,9 +17,8 @@ RunResult result_of(const Plan& plan, ChipModule& chip) {
     r.packets += rule.packets();
     r.flits_injected += rule.flits_injected();
     r.flits_delivered += rule.flits_ejected();
-    for (std::size_t f = 0; f < plan.flows.size(); ++f) {
-      if (plan.flows[f].route < 0) continue;
-      r.route_flits[static_cast<std::size_t>(plan.flows[f].route)] += rule.flits_of_flow(static_cast<int>(f));
+    for (std::size_t i = 0; i < r.route_flits.size(); ++i) {
+      r.route_flits[i] += rule.flits_of_route(static_cast<int>(i));
     }
   };
   for (const auto& tile : chip.tiles()) {

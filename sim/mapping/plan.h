@@ -100,7 +100,7 @@ struct Route {
   std::vector<int> flows;  ///< to deliver; more than one of them may end in the same tile
   std::vector<int> tiles;  ///< where they end, each once, ascending
   bool to_host = false;    ///< the one destination is the host port beside tiles[0]
-  int links = 0;           ///< that a flit passes in all, whichever minimal way it takes; routers: links + 1
+  int links = 0;           ///< that a flit passes in all, whichever minimal way it takes; it leaves routers links + tiles times
 };
 
 struct LayerPlan {

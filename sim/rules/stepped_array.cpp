@@ -73,7 +73,8 @@ class Crossbar {
       for (; row_ < piece_.rows && active < array_.chip.crossbar.max_active_rows; ++row_) {
         if (!bit(piece_.row_begin + row_)) continue;
         ++active;
-        drive(row_);
+        ++array_.counters.events[Component::kCrossbar];
+        ++array_.counters.events[Component::kWordlineDriver];
       }
       const bool empty_pass = !driven_in_plane_ && !array_.chip.crossbar.skip_zero;
       if (active > 0 || empty_pass) {
@@ -82,19 +83,13 @@ class Crossbar {
         ++array_.counters.crossbar_reads;
         if (!was_read_) {
           was_read_ = true;
-          array_.counters.events[Component::kAdderTree] +=
-              sums_additions(array_.chip, array_.stage, number_);
+          array_.counters.events[Component::kAdderTree] += sums_additions(array_.chip, array_.stage, number_);
         }
         return;
       }
       row_ = 0;
       driven_in_plane_ = false;
     }
-  }
-
-  void drive(int row) {
-    ++array_.counters.events[Component::kCrossbar];
-    ++array_.counters.events[Component::kWordlineDriver];
   }
 
   /// Each ADC starts on its next column, if it has one left.
@@ -119,14 +114,14 @@ class Crossbar {
   int phases_;
 
   const Window* window_ = nullptr;
-  int plane_ = 0, row_ = 0;       ///< up to where wordlines have been driven
-  bool driven_in_plane_ = false;  ///< whether the plane has had a pass
-  bool was_read_ = false;         ///< in this window
-  int read_left_ = 0;             ///< cycles
-  bool settled_ = false;          ///< currents wait for the ADCs
-  bool holding_ = false;          ///< columns are still being sampled
-  int phase_ = 0;                 ///< next column of each ADC
-  int interval_left_ = 0;         ///< until an ADC samples the next
+  int plane_ = 0, row_ = 0;             ///< up to where wordlines have been driven
+  bool driven_in_plane_ = false;        ///< whether the plane has had a pass
+  bool was_read_ = false;               ///< in this window
+  int read_left_ = 0;                   ///< cycles
+  bool settled_ = false;                ///< currents wait for the ADCs
+  bool holding_ = false;                ///< columns are still being sampled
+  int phase_ = 0;                       ///< next column of each ADC
+  int interval_left_ = 0;               ///< until an ADC samples the next
   std::vector<std::vector<int>> adcs_;  ///< cycles left of each conversion under way, oldest first
 };
 

@@ -91,8 +91,8 @@ TileCore::TileCore(const Plan& plan, const ChipConfig& chip, const Timing& timin
       limits_(plan, flows_from_tile(plan, tile)),
       arrived_(plan.flows.size(), 0),
       mailbox_(plan.flows.size(), 0),
-      flow_flits_(plan.flows.size(), 0),
-      injection_credits_(chip.router.buffer_flits),
+      route_flits_(plan.routes.size(), 0),
+      injection_credits_(chip.router.virtual_channels, chip.router.buffer_flits),
       released_timesteps_(chip.schedule == Schedule::kTimestepSequential ? 1 : plan.timesteps) {
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const auto& stage = plan.stages[s];
@@ -131,7 +131,7 @@ TileCore::TileCore(const Plan& plan, const ChipConfig& chip, const Timing& timin
 }
 
 void TileCore::put_flit(const Flit& flit, Cycle arrival) { ejection_.push({flit, arrival}); }
-void TileCore::put_injection_credit(Cycle arrival) { coming_credits_.push(arrival); }
+void TileCore::put_injection_credit(int vc, Cycle arrival) { injection_credits_.put(vc, arrival); }
 void TileCore::put_limit(int flow_id, std::int64_t limit, Cycle arrival) {
   limits_.put(flow_id, limit, arrival);
 }
@@ -237,7 +237,7 @@ void TileCore::send_outputs(Work& w, std::int64_t item, Cycle now) {
     }
     const int flits = packet_size(f, item);
     w.counters.events[Component::kOutputBufferWrite] += std::int64_t{flits} * chip_.mesh.flit_bits;
-    flow_flits_[static_cast<std::size_t>(f)] += flits;
+    route_flits_[static_cast<std::size_t>(fl.route)] += flits;
     output_queue_.push({f, fl.route, item, flits, 0});
     ++packets_;
   }
@@ -305,11 +305,7 @@ Cycle TileCore::evaluate(Cycle now) {
 }
 
 void TileCore::finish_due(Cycle now) {
-  while (!coming_credits_.empty() && coming_credits_.front() <= now) {
-    coming_credits_.pop();
-    ++injection_credits_;
-    changed_ = true;
-  }
+  if (injection_credits_.take_arrivals(now)) changed_ = true;
   while (!coming_releases_.empty() && coming_releases_.front().arrival <= now) {
     released_timesteps_ = coming_releases_.front().timesteps;
     coming_releases_.pop();
@@ -389,14 +385,17 @@ void TileCore::finish_due(Cycle now) {
 }
 
 void TileCore::inject(Cycle now) {
-  if (output_queue_.empty() || injection_credits_ == 0) return;
+  if (output_queue_.empty()) return;
   auto& packet = output_queue_.front();
+  if (packet.sent == 0) injection_vc_ = injection_credits_.freest();
+  if (injection_credits_.available(injection_vc_) == 0) return;
   Flit flit;
+  flit.vc = static_cast<std::uint8_t>(injection_vc_);
   flit.route = packet.route;
   flit.item = packet.item;
   flit.head = packet.sent == 0;
   flit.tail = ++packet.sent == packet.flits;
-  --injection_credits_;
+  injection_credits_.take(injection_vc_);
   ++flits_injected_;
   auto& producer =
       works_[static_cast<std::size_t>(work_of_stage_[static_cast<std::size_t>(flow(packet.flow).producer)])];
@@ -652,7 +651,7 @@ Cycle TileCore::next_event(Cycle now) const {
   if (!results_.empty()) at(results_.front().ready);
   if (!neuron_results_.empty()) at(neuron_results_.front().ready);
   if (!local_.empty()) at(local_.front().due);
-  if (!coming_credits_.empty()) at(coming_credits_.front());
+  at(injection_credits_.next_arrival());
   if (!coming_releases_.empty()) at(coming_releases_.front().arrival);
   if (!ejection_.empty()) at(ejection_.front().ready);
   at(limits_.next_arrival());

@@ -16,8 +16,8 @@ namespace spikeloop::sim {
 class TilePorts {
  public:
   virtual ~TilePorts() = default;
-  virtual void inject_flit(const Flit& flit, Cycle arrival) = 0;  ///< into the router's local input
-  virtual void return_credit(Cycle arrival) = 0;                  ///< for a slot of the tile's ejection FIFO
+  virtual void inject_flit(const Flit& flit, Cycle arrival) = 0;  ///< into FIFO flit.vc of the router's input
+  virtual void return_credit(Cycle arrival) = 0;  ///< for a place in the ejection FIFO (one channel)
   virtual void send_limit(int flow, std::int64_t limit,
                           Cycle arrival) = 0;  ///< to the flow's sender, beside the mesh
   virtual void timestep_done(int stage, int timestep, Cycle arrival) = 0;
@@ -59,7 +59,7 @@ class TileCore {
            TilePorts& ports);
 
   void put_flit(const Flit& flit, Cycle arrival);
-  void put_injection_credit(Cycle arrival);
+  void put_injection_credit(int vc, Cycle arrival);
   void put_limit(int flow, std::int64_t limit, Cycle arrival);
   /// Schedule timestep_sequential: items of timesteps below `timesteps` may start from this cycle on.
   void release_timesteps(int timesteps, Cycle arrival);
@@ -71,7 +71,7 @@ class TileCore {
   std::int64_t packets() const { return packets_; }
   std::int64_t flits_injected() const { return flits_injected_; }
   std::int64_t flits_ejected() const { return flits_ejected_; }
-  std::int64_t flits_of_flow(int flow) const { return flow_flits_[static_cast<std::size_t>(flow)]; }
+  std::int64_t flits_of_route(int route) const { return route_flits_[static_cast<std::size_t>(route)]; }
   bool finished() const;
   /// What each unfinished stage waits for, for the message of a simulation that stopped.
   std::string describe() const;
@@ -162,12 +162,12 @@ class TileCore {
   std::vector<std::int64_t> arrived_;  ///< per flow: items received (values: and added)
   std::vector<char> mailbox_;          ///< per flow: local values wait for the adder (1 reserved, 2 there)
   std::vector<int> local_value_flows_;
-  std::vector<std::int64_t> flow_flits_;
+  std::vector<std::int64_t> route_flits_;  ///< injected
   Ring<LocalDelivery> local_;
   Ring<Packet> output_queue_;
   std::int64_t output_bits_ = 0;  ///< of packets in the output buffer or reserved
-  int injection_credits_;
-  Ring<Cycle> coming_credits_;
+  LinkCredits injection_credits_;
+  int injection_vc_ = 0;  ///< of the packet under way
   struct Waiting {
     Flit flit;
     Cycle ready;

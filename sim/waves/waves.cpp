@@ -87,6 +87,7 @@ void play(const std::string& name, const Waves& waves, const Opened& opened) {
   auto* file = sc_core::sc_create_vcd_trace_file(name.c_str());
   file->set_time_unit(static_cast<double>(waves.unit_ps), sc_core::SC_PS);
   sc_core::sc_report_handler::set_actions(sc_core::SC_ID_TRACING_TIMESCALE_UNIT_, quiet);
+  file->write_comment("spikeloop");  // the first write opens the file; else the first time step would
   opened();
   player.trace(file);
   sc_core::sc_start();
@@ -103,12 +104,13 @@ void blank_date(const std::string& path, std::streamoff from, std::streamoff len
 
 /// "$date\n     Nov 21, 2026       09:44:58\n$end"
 void blank_vcd_date(const std::string& path) {
-  std::string head(64, '\0');
-  std::ifstream(path, std::ios::binary).read(head.data(), 64);
-  const auto begin = head.find('\n');
-  const auto end = head.find('\n', begin + 1);
-  if (head.rfind("$date", 0) != 0 || end == std::string::npos) return;
-  blank_date(path, static_cast<std::streamoff>(begin) + 1, static_cast<std::streamoff>(end - begin) - 1, ' ');
+  std::string head(256, '\0');
+  std::ifstream(path, std::ios::binary).read(head.data(), 256);
+  const auto date = head.find("$date\n");
+  if (date == std::string::npos) return;
+  const auto begin = date + 6;
+  const auto end = std::min(head.find('\n', begin), head.size());
+  blank_date(path, static_cast<std::streamoff>(begin), static_cast<std::streamoff>(end - begin), ' ');
 }
 
 /// The header block of an FST file (type 0, length 329): the date is 119 bytes at offset 202.

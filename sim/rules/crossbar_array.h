@@ -8,16 +8,9 @@
 #include "sim/mapping/plan.h"
 #include "sim/rules/stage_counters.h"
 #include "sim/rules/timing.h"
-#include "traces/spike_trace.h"
+#include "sim/rules/window.h"
 
 namespace spikeloop::sim {
-
-/// What stands on the wordlines while a copy of a stage's weights reads one window: bit r of planes[b] is bit
-/// b of the input of row r of the whole weight matrix (kernel position x channel; padding is 0).
-struct Window {
-  std::int64_t item = 0;  ///< timestep * items + pixel
-  std::vector<traces::PackedBits> planes;
-};
 
 /// The crossbars of one crossbar stage of a tile, all copies, with their column multiplexers and ADCs. In the
 /// array clock; every start and end lies on one of its edges (a multiple of Timing::array_period).

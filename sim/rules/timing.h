@@ -35,6 +35,11 @@ int cycles_of(double time_ns, double frequency_mhz);
 /// The first edge of a clock with this period that is not before `at`.
 inline Cycle edge_from(Cycle at, Cycle period) { return (at + period - 1) / period * period; }
 
+/// Lowers `next` to an event that is still to come.
+inline void consider(Cycle& next, Cycle event, Cycle now) {
+  if (event > now && event < next) next = event;
+}
+
 /// From a receiver that frees memory to the sender of the flow, over wires beside the mesh: a tile cycle, a
 /// network cycle per hop, and the crossings into the network's clock and, to a tile, out of it. Within a tile
 /// it is the tile cycle alone.
@@ -43,7 +48,8 @@ Cycle limit_delay(const Timing& timing, const Flow& flow, bool sender_is_host);
 /// Array cycles that one crossbar works for `passes` reads whose columns take `phases` conversions each on an
 /// ADC: the closed form of the law in crossbar_array.h.
 ///   without sample and hold: passes x (read + phases x interval) + (conversion - interval)
-///   with it:  read + (passes - 1) x max(read, phases x interval) + phases x interval + (conversion - interval)
+///   with it:  read + (passes - 1) x max(read, phases x interval) + phases x interval + (conversion -
+///   interval)
 Cycle crossbar_cycles(const Timing& timing, bool sample_and_hold, std::int64_t passes, int phases);
 
 /// Reads needed for `active` set wordlines.

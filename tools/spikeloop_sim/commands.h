@@ -5,7 +5,8 @@
 /// and returns the exit code; wrong input throws InputError.
 namespace spikeloop::tools {
 
-int replay_command(const Arguments& arguments);  ///< without a subcommand
-int wave_command(const Arguments& arguments);
+int replay_command(const Arguments& arguments);   ///< without a subcommand
+int traffic_command(const Arguments& arguments);  ///< the mesh alone
+int wave_command(const Arguments& arguments);     ///< a spike trace as waves
 
 }  // namespace spikeloop::tools

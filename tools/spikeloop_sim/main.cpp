@@ -17,6 +17,7 @@ struct Command {
 };
 
 constexpr std::array kCommands{
+    Command{"traffic", traffic_command},
     Command{"wave", wave_command},
 };
 
@@ -30,8 +31,9 @@ int run(const Arguments& words) {
     names.emplace_back(command.name);
   }
   const std::string nearest = nearest_word(name, names);
-  throw InputError("command line", '"' + name + '"', "a word without an option before it",
-                   nearest.empty() ? "--network, --trace and --hw, or --check" : nearest);
+  throw InputError(
+      "command line", '"' + name + '"', "a word without an option before it",
+      nearest.empty() ? "--network, --trace and --hw, --check, or a subcommand (traffic)" : nearest);
 }
 
 }  // namespace

@@ -53,10 +53,13 @@ Vcd2fst::Vcd2fst(std::string fst) : fst_(std::move(fst)) {
   const std::string log = folder_ + "/log";
   int error = 0;
   if (::mkfifo(pipe.c_str(), 0600) != 0) error = errno;
-  // Open at this end first: then neither the child nor the writer ever waits for the other in open().
+  // Both ends are open before the child starts: then nobody waits for the other in open(), and a child that
+  // reads first does not take a pipe without a writer for an empty file.
   if (error == 0) {
     read_end_ = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (read_end_ < 0 || ::fcntl(read_end_, F_SETFL, 0) < 0) error = errno;
+    if (error == 0) write_end_ = ::open(pipe.c_str(), O_WRONLY | O_CLOEXEC);
+    if (error == 0 && write_end_ < 0) error = errno;
   }
   if (error == 0) {
     struct sigaction ignore {};
@@ -87,7 +90,7 @@ Vcd2fst::Vcd2fst(std::string fst) : fst_(std::move(fst)) {
     }
   }
   if (error != 0) {
-    if (read_end_ >= 0) ::close(read_end_);
+    close_ends();
     std::error_code ignored;
     fs::remove_all(folder_, ignored);
     if (error == ENOENT) {
@@ -97,9 +100,11 @@ Vcd2fst::Vcd2fst(std::string fst) : fst_(std::move(fst)) {
   }
 }
 
-void Vcd2fst::writer_is_open() {
-  ::close(read_end_);
-  read_end_ = -1;
+void Vcd2fst::close_ends() {
+  for (int* end : {&read_end_, &write_end_}) {
+    if (*end >= 0) ::close(*end);
+    *end = -1;
+  }
 }
 
 void Vcd2fst::finish() {
@@ -112,7 +117,7 @@ void Vcd2fst::finish() {
 }
 
 Vcd2fst::~Vcd2fst() {
-  if (read_end_ >= 0) ::close(read_end_);
+  close_ends();
   if (child_ > 0) {
     ::kill(child_, SIGTERM);
     wait_for(child_);

@@ -20,13 +20,14 @@ class Vcd2fst {
   /// The pipe is this name + ".vcd"; opening it for writing does not block.
   const std::string& pipe_name() const { return name_; }
   /// The writer has the pipe open: from now on it gets EPIPE should the program end early.
-  void writer_is_open();
+  void writer_is_open() { close_ends(); }
   /// The writer has closed the pipe: waits for the program. Throws std::runtime_error with what it said.
   void finish();
 
  private:
+  void close_ends();
   std::string fst_, folder_, name_;
-  int read_end_ = -1;
+  int read_end_ = -1, write_end_ = -1;
   ::pid_t child_ = -1;
   struct sigaction old_pipe_action_ {};
 };

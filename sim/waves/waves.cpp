@@ -91,6 +91,7 @@ void play(const std::string& name, const Waves& waves, const Opened& opened) {
   opened();
   player.trace(file);
   sc_core::sc_start();
+  sc_core::sc_start(sc_core::SC_ZERO_TIME);  // without it the changes of the last time are not written
   sc_core::sc_close_vcd_trace_file(file);
 }
 
@@ -113,13 +114,6 @@ void blank_vcd_date(const std::string& path) {
   blank_date(path, static_cast<std::streamoff>(begin), static_cast<std::streamoff>(end - begin), ' ');
 }
 
-/// The header block of an FST file (type 0, length 329): the date is 119 bytes at offset 202.
-void blank_fst_date(const std::string& path) {
-  std::string head(9, '\0');
-  std::ifstream(path, std::ios::binary).read(head.data(), 9);
-  if (head == std::string("\0\0\0\0\0\0\0\x01\x49", 9)) blank_date(path, 202, 119, '\0');
-}
-
 /// SystemC does not look at what its writes return; a complete file ends with the last time.
 void require_complete(const std::string& vcd, const std::string& path, const Waves& waves) {
   const std::string last = "#" + std::to_string(waves.end_ps / waves.unit_ps);
@@ -133,6 +127,21 @@ void require_complete(const std::string& vcd, const std::string& path, const Wav
     throw InputError(path, "write", "an incomplete file",
                      "room for more than " + std::to_string(size) + " bytes");
   }
+}
+
+/// The header block of an FST file (type 0, length 329): the last time is 8 bytes at offset 17, highest
+/// first; the date is 119 bytes at offset 202.
+void finish_fst(const std::string& path, const Waves& waves) {
+  std::string head(25, '\0');
+  std::ifstream(path, std::ios::binary).read(head.data(), 25);
+  std::uint64_t end = 0;
+  for (std::size_t i = 17; i < 25; ++i) end = end << 8U | static_cast<unsigned char>(head[i]);
+  if (head.compare(0, 9, std::string("\0\0\0\0\0\0\0\x01\x49", 9)) != 0 ||
+      end != static_cast<std::uint64_t>(waves.end_ps / waves.unit_ps)) {
+    throw std::runtime_error("vcd2fst wrote no FST file up to time " +
+                             std::to_string(waves.end_ps / waves.unit_ps));
+  }
+  blank_date(path, 202, 119, '\0');
 }
 
 }  // namespace
@@ -153,7 +162,7 @@ void write_waves(const std::string& path, const Waves& waves) {
       Vcd2fst converter(temporary);
       play(converter.pipe_name(), waves, [&] { converter.writer_is_open(); });
       converter.finish();
-      blank_fst_date(temporary);
+      finish_fst(temporary, waves);
       return;
     }
     const std::string vcd = temporary + ".vcd";  // SystemC appends the ending

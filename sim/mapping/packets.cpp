@@ -9,9 +9,8 @@ int packet_flits(const ChipConfig& chip, int payload_bits) {
 }
 
 int packet_payload_bits(const ChipConfig& chip, const Flow& flow, const Signal* signal, int ones) {
-  if (flow.payload != Flow::Payload::kSpikes) return flow.item_bits;
+  if (flow.payload != Flow::Payload::kSpikes || signal->kind == Signal::Kind::kInput) return flow.item_bits;
   if (ones == 0) return 0;
-  if (signal->kind == Signal::Kind::kInput) return flow.item_bits;
   int address_bits = 1;
   while ((1 << address_bits) < flow.channels) ++address_bits;
   const int events = ones * (address_bits + (signal->bits > 1 ? signal->bits : 0));

@@ -22,12 +22,7 @@ const char* schedule_name(Schedule schedule) {
   return "";
 }
 
-}  // namespace
-
-Measurement simulate(const traces::Network& network, const traces::TraceReader& trace, const ChipConfig& chip,
-                     const SimulateOptions& options) {
-  check_trace(network, trace, options.network_path);
-  const int timesteps = trace.header().timesteps;
+std::vector<std::int64_t> positions_of(const traces::TraceReader& trace, const SimulateOptions& options) {
   const auto num_samples = static_cast<std::int64_t>(trace.samples().size());
   auto positions = options.positions;
   if (positions.empty()) {
@@ -39,9 +34,23 @@ Measurement simulate(const traces::Network& network, const traces::TraceReader& 
                        "0 to " + std::to_string(num_samples - 1));
     }
   }
-  const auto first_input = trace.input(positions.front());
+  return positions;
+}
+
+}  // namespace
+
+Plan plan_for(const traces::Network& network, const traces::TraceReader& trace, const ChipConfig& chip,
+              const SimulateOptions& options) {
+  check_trace(network, trace, options.network_path);
+  const auto first_input = trace.input(positions_of(trace, options).front());
   const int frames = first_input.frames == 0 ? 1 : static_cast<int>(first_input.frames);
-  const Plan plan = make_plan(network, chip, timesteps, frames, options.network_path);
+  return make_plan(network, chip, trace.header().timesteps, frames, options.network_path);
+}
+
+Measurement simulate(const traces::Network& network, const traces::TraceReader& trace, const ChipConfig& chip,
+                     const SimulateOptions& options) {
+  const auto positions = positions_of(trace, options);
+  const Plan plan = plan_for(network, trace, chip, options);
   const Timing timing = make_timing(chip);
 
   Measurement m;
@@ -50,7 +59,7 @@ Measurement simulate(const traces::Network& network, const traces::TraceReader& 
   m.chip_sha256 = chip.sha256;
   m.schedule = schedule_name(chip.schedule);
   m.engine = options.engine == Engine::kFast ? "fast" : "reference";
-  m.timesteps = timesteps;
+  m.timesteps = plan.timesteps;
   m.clock_mhz = timing.grid_mhz;
   m.mesh_columns = plan.columns;
   m.mesh_rows = plan.rows;

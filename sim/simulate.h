@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sim/config/chip_config.h"
+#include "sim/mapping/plan.h"
 #include "sim/measurement.h"
 #include "sim/record.h"
 #include "traces/network.h"
@@ -31,5 +32,9 @@ struct SimulateOptions {
 /// with a dump).
 Measurement simulate(const traces::Network& network, const traces::TraceReader& trace, const ChipConfig& chip,
                      const SimulateOptions& options = {});
+
+/// What simulate() runs: for those who read the recorder's events.
+Plan plan_for(const traces::Network& network, const traces::TraceReader& trace, const ChipConfig& chip,
+              const SimulateOptions& options);
 
 }  // namespace spikeloop::sim

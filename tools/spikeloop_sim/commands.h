@@ -7,5 +7,6 @@ namespace spikeloop::tools {
 
 int replay_command(const Arguments& arguments);   ///< without a subcommand
 int traffic_command(const Arguments& arguments);  ///< the mesh alone
+int wave_command(const Arguments& arguments);     ///< a spike trace as waves
 
 }  // namespace spikeloop::tools

@@ -16,7 +16,10 @@ struct Command {
   int (*run)(const Arguments&);
 };
 
-constexpr std::array<Command, 1> kCommands{{{"traffic", traffic_command}}};
+constexpr std::array kCommands{
+    Command{"traffic", traffic_command},
+    Command{"wave", wave_command},
+};
 
 int run(const Arguments& words) {
   if (words.empty()) return replay_command({"--help"});

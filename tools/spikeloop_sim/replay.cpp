@@ -11,6 +11,7 @@
 #include "sim/report.h"
 #include "sim/simulate.h"
 #include "tools/spikeloop_sim/commands.h"
+#include "tools/spikeloop_sim/wave_options.h"
 #include "traces/nir.h"
 #include "traces/spike_trace.h"
 #include "traces/support/error.h"
@@ -22,6 +23,7 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: spikeloop-sim --network N.nir --trace T.h5 --hw CHIP.json [options]\n"
+    "       spikeloop-sim wave TRACE.h5 [options]\n"
     "       spikeloop-sim --check CHIP.json [--set PATH=VALUE ...]\n"
     "       spikeloop-sim --help-config\n"
     "       spikeloop-sim traffic --hw CHIP.json --pattern WORD --rate X   (the mesh alone, see traffic "
@@ -34,6 +36,7 @@ constexpr const char* kUsage =
 struct Options {
   std::string network, trace, hw, samples, schedule, engine = "fast", out, check;
   std::vector<std::string> set;
+  WaveOptions waves;
   bool quiet = false;
 };
 
@@ -57,6 +60,7 @@ void describe(Options& o, po::options_description& options) {
   add("engine", po::value(&o.engine)->value_name("WORD")->default_value(o.engine),
       "fast, or reference: every component in every cycle, slow, with the same result");
   add("out", po::value(&o.out)->value_name("FILE"), "write the measurement as JSON");
+  o.waves.describe(options);
   add("quiet", po::bool_switch(&o.quiet), "neither table nor progress; needs --out");
   add("check", po::value(&o.check)->value_name("FILE"), "read a chip and explain it in words");
   add("help-config", "print every key of a chip's file");
@@ -101,15 +105,17 @@ void simulate(const Options& options) {
   how.network_path = options.network;
   how.quiet = options.quiet;
   if (!options.samples.empty()) how.positions = parse_records(options.samples, "--samples");
+  WaveTaker waves(options.waves, network, trace, chip, how);
   const sim::Measurement measurement = sim::simulate(network, trace, chip, how);
   if (!options.out.empty()) write_file(options.out, sim::to_json(measurement));
+  waves.write();
   if (!options.quiet) std::cout << sim::table(measurement, chip);
 }
 
 void check(const Options& options) {
-  for (const Given& given :
-       {Given{"--network", options.network}, Given{"--trace", options.trace}, Given{"--hw", options.hw},
-        Given{"--samples", options.samples}, Given{"--out", options.out}}) {
+  for (const Given& given : {Given{"--network", options.network}, Given{"--trace", options.trace},
+                             Given{"--hw", options.hw}, Given{"--samples", options.samples},
+                             Given{"--out", options.out}, Given{"--waves", options.waves.file}}) {
     if (given.value.empty()) continue;
     throw InputError("command line", given.option, "it beside --check", "either --check or a simulation");
   }

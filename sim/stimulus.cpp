@@ -95,6 +95,15 @@ bool Stimulus::item_active(const Plan& plan, int signal, int timestep, int item)
   return false;
 }
 
+int Stimulus::item_ones(const Plan& plan, int signal, int timestep, int item) const {
+  const auto channels = std::int64_t{plan.signals[static_cast<std::size_t>(signal)].channels};
+  const auto& bits = at(plan, signal, timestep);
+  if (bits.size() == 1) return popcount_range(bits[0], item * channels, (item + 1) * channels);
+  PackedBits any(words_for(channels));
+  for (const auto& plane : bits) copy_bits(plane, item * channels, channels, any, 0);
+  return popcount_range(any, 0, channels);
+}
+
 Stimulus read_stimulus(const Plan& plan, const traces::TraceReader& trace, std::int64_t position) {
   Stimulus stimulus;
   stimulus.planes.resize(plan.signals.size());

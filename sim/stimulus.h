@@ -21,6 +21,8 @@ struct Stimulus {
   }
   /// Whether any bit of an item (a pixel's channels) is set.
   bool item_active(const Plan& plan, int signal, int timestep, int item) const;
+  /// Channels of an item with a value that is not 0.
+  int item_ones(const Plan& plan, int signal, int timestep, int item) const;
 };
 
 /// Throws InputError (trace path, node) when the trace lacks a node or its shape differs.

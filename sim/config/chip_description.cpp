@@ -55,7 +55,8 @@ std::string area_table(const ChipConfig& chip) {
 std::string describe_chip(const ChipConfig& chip) {
   const Timing timing = make_timing(chip);
   const auto& x = chip.crossbar;
-  const double hz = chip.clock.frequency_mhz * 1e6;
+  const double array_hz = chip.array_mhz() * 1e6;
+  const double network_hz = chip.network_mhz() * 1e6;
   const std::int64_t tiles = std::int64_t{chip.mesh.columns} * chip.mesh.rows;
   const std::int64_t per_tile = std::int64_t{chip.tile.pes} * chip.pe.crossbars;
   const std::int64_t crossbars = tiles * per_tile;
@@ -67,7 +68,7 @@ std::string describe_chip(const ChipConfig& chip) {
   const Cycle read = crossbar_cycles(timing, chip.adc.sample_and_hold, 1, chip.adc.columns_per_adc);
   // Cycles from one read of a crossbar to the next when they never stop.
   const Cycle period = crossbar_cycles(timing, chip.adc.sample_and_hold, 2, chip.adc.columns_per_adc) - read;
-  const double reads_per_s = static_cast<double>(crossbars) * hz / static_cast<double>(period);
+  const double reads_per_s = static_cast<double>(crossbars) * array_hz / static_cast<double>(period);
 
   std::string out = chip.name + "  (" + chip.path + ", sha256 " + chip.sha256.substr(0, 12) + ")\n";
   if (!chip.description.empty()) out += wrapped(chip.description, 0);
@@ -87,7 +88,7 @@ std::string describe_chip(const ChipConfig& chip) {
                           " per crossbar, one for " + count_of(chip.adc.columns_per_adc, "column") +
                           (chip.adc.sample_and_hold ? ", sample and hold" : ", no sample and hold"));
   out += line("mesh links", std::to_string(chip.mesh.flit_bits) +
-                                " bits per cycle = " + scaled(chip.mesh.flit_bits * hz) +
+                                " bits per cycle = " + scaled(chip.mesh.flit_bits * network_hz) +
                                 "bit/s each way, packet header " + count_of(chip.mesh.header_bits, "bit"));
   out += line("memories of a tile", "input " + kib(chip.input_buffer.capacity_bits) + ", output " +
                                         kib(chip.output_buffer.capacity_bits) + ", node " +

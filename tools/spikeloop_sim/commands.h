@@ -6,5 +6,6 @@
 namespace spikeloop::tools {
 
 int replay_command(const Arguments& arguments);  ///< without a subcommand
+int verify_command(const Arguments& arguments);
 
 }  // namespace spikeloop::tools

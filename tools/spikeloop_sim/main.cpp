@@ -16,7 +16,9 @@ struct Command {
   int (*run)(const Arguments&);
 };
 
-constexpr std::array<Command, 0> kCommands{};
+constexpr std::array kCommands{
+    Command{"verify", verify_command},
+};
 
 int run(const Arguments& words) {
   if (words.empty()) return replay_command({"--help"});

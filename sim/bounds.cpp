@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sim/bits.h"
 #include "sim/energy.h"
 #include "sim/mapping/plan.h"
 #include "sim/rules/timing.h"
@@ -11,34 +12,66 @@ namespace {
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-/// What a tile's resources are busy for when no input bit is set.
+/// What a tile's resources are busy for.
 struct Busy {
   std::int64_t fetch = 0, crossbars = 0, neurons = 0, node_adder = 0, tree_adder = 0, pooling = 0,
                injection = 0, ejection = 0;
   std::int64_t longest() const {
     return std::max({fetch, crossbars, neurons, node_adder, tree_adder, pooling, injection, ejection});
   }
+  Busy& operator+=(const Busy& other) {
+    fetch += other.fetch;
+    crossbars += other.crossbars;
+    neurons += other.neurons;
+    node_adder += other.node_adder;
+    tree_adder += other.tree_adder;
+    pooling += other.pooling;
+    injection += other.injection;
+    ejection += other.ejection;
+    return *this;
+  }
+};
+
+/// Events of every layer; those that are counted go to the current one.
+struct LayerEvents {
+  std::vector<EventCounts> layers;
+  std::size_t current = 0;
+  std::int64_t& operator[](Component c) { return layers[current][c]; }
 };
 
 class Bounder {
  public:
-  Bounder(const Plan& plan, const ChipConfig& chip)
+  Bounder(const Plan& plan, const ChipConfig& chip, const Stimulus* stimulus)
       : plan_(plan),
         chip_(chip),
+        stimulus_(stimulus),
         timing_(make_timing(chip)),
-        busy_(static_cast<std::size_t>(plan.columns * plan.rows)) {}
+        busy_(static_cast<std::size_t>(plan.columns * plan.rows)),
+        events_{std::vector<EventCounts>(plan.layers.size())},
+        least_(plan.layers.size(), 0),
+        reads_(plan.layers.size(), 0) {}
 
-  Bounds bound() {
+  Work count() {
     for (const auto& s : plan_.stages) add_stage(s);
     for (const auto& f : plan_.flows) add_flow(f);
     std::int64_t cycles = std::max(host_.longest(), std::int64_t{1});
     for (const auto& b : busy_) cycles = std::max(cycles, b.longest());
+    const double cycle_ns = 1000.0 / chip_.clock.frequency_mhz;
+    Work work;
+    work.least_ns = static_cast<double>(cycles) * cycle_ns;
+    for (std::size_t i = 0; i < plan_.layers.size(); ++i)
+      work.layers.push_back({events_.layers[i], reads_[i], static_cast<double>(least_[i]) * cycle_ns});
+    return work;
+  }
+
+  Bounds bound() {
+    const Work work = count();
     Bounds bounds;
-    bounds.latency_ns = static_cast<double>(cycles) * 1000.0 / chip_.clock.frequency_mhz;
+    bounds.latency_ns = work.least_ns;
     bounds.memory_bytes = static_cast<double>(plan_.weight_memory_bits) / 8.0;
 
     EnergyByComponent energy{};
-    charge(events_, event_energy_aj(chip_), energy);
+    for (const auto& layer : work.layers) charge(layer.events, event_energy_aj(chip_), energy);
     std::int64_t total_aj = 0;
     for (const auto& e : energy) total_aj += e.dynamic_aj;
     std::int64_t area = 0;
@@ -59,7 +92,16 @@ class Bounder {
 
   void add_stage(const Stage& s) {
     if (s.kind == StageKind::kHostInput || s.kind == StageKind::kHostOutput) return;
-    auto& busy = busy_[static_cast<std::size_t>(s.tile)];
+    charge_to(s);
+    Busy busy;  // its own; a tile's is the sum of its stages'
+    count_stage(s, busy);
+    least_[events_.current] = std::max(least_[events_.current], busy.longest());
+    busy_[static_cast<std::size_t>(s.tile)] += busy;
+  }
+
+  void charge_to(const Stage& s) { events_.current = static_cast<std::size_t>(s.layer); }
+
+  void count_stage(const Stage& s, Busy& busy) {
     const std::int64_t items = std::int64_t{s.timesteps} * s.items();
     if (s.kind == StageKind::kNode) {
       const auto lifs = static_cast<std::int64_t>(s.lifs.size());
@@ -80,12 +122,12 @@ class Bounder {
         s.kind == StageKind::kMvm ? &plan_.signals[static_cast<std::size_t>(s.signal)] : nullptr;
     const auto windows = signal != nullptr ? make_windows(s, signal->height, signal->width)
                                            : make_windows(s, from.height, from.width);
+    if (signal != nullptr) add_reads(s, *signal, busy);
     for (std::size_t p = 0; p < windows.needed.size(); ++p) {
       if (signal != nullptr) {
         const std::int64_t bits = std::int64_t{windows.new_items[p]} * signal->channels * signal->bits;
         busy.fetch += s.timesteps * std::max<std::int64_t>(1, ceil_div(bits, chip_.input_buffer.port_bits));
         events_[Component::kInputBufferRead] += s.timesteps * bits;
-        add_reads(s, *signal, busy);
       } else {
         const std::int64_t additions = std::int64_t{s.channels} * windows.in_bounds[p];
         busy.pooling +=
@@ -97,21 +139,96 @@ class Bounder {
     }
   }
 
-  /// One window without a set bit: nothing is read when zeros are skipped.
+  /// All reads of a stage. Without a stimulus every window is the same: no bit set.
   void add_reads(const Stage& s, const Signal& signal, Busy& busy) {
+    std::vector<std::int64_t> of_copy(static_cast<std::size_t>(s.copies), 0);
+    const std::int64_t items = s.items();
+    const std::int64_t windows = s.timesteps * items;
+    if (stimulus_ == nullptr) {
+      const std::vector<std::int64_t> none(s.pieces.size(), 0);
+      const std::vector<std::int64_t> passes(s.pieces.size(), signal.bits * read_passes(chip_, 0));
+      busy.crossbars += ceil_div(windows, s.copies) * add_window(s, none, passes, windows);
+      return;
+    }
+    std::vector<std::int64_t> active(s.pieces.size());
+    std::vector<std::int64_t> passes(s.pieces.size());
+    for (std::int64_t n = 0; n < windows; ++n) {
+      const auto& planes = stimulus_->at(plan_, s.signal, static_cast<int>(n / items));
+      for (std::size_t p = 0; p < s.pieces.size(); ++p) {
+        active[p] = passes[p] = 0;
+        for (std::size_t before = 0; before < p && passes[p] == 0; ++before) {
+          if (s.pieces[before].row_begin != s.pieces[p].row_begin) continue;
+          active[p] = active[before];  // another column block sees the same wordlines
+          passes[p] = passes[before];
+        }
+        if (passes[p] > 0) continue;
+        for (const auto& plane : planes) {
+          const int rows = active_rows(s, s.pieces[p], signal, plane, static_cast<int>(n % items));
+          active[p] += rows;
+          passes[p] += read_passes(chip_, rows);
+        }
+      }
+      of_copy[static_cast<std::size_t>(n % s.copies)] += add_window(s, active, passes, 1);
+    }
+    busy.crossbars += *std::max_element(of_copy.begin(), of_copy.end());
+  }
+
+  /// Set wordlines of a piece in one bit plane of the window of output pixel `pixel`.
+  static int active_rows(const Stage& s, const Piece& piece, const Signal& signal,
+                         const traces::PackedBits& plane, int pixel) {
+    const int end = piece.row_begin + piece.rows;
+    if (s.whole_map) return popcount_range(plane, piece.row_begin, end);
+    const int channels = signal.channels;
+    int active = 0;
+    for (int row = piece.row_begin; row < end;) {
+      const int position = row / channels;
+      const int next = std::min(end, (position + 1) * channels);
+      const int y = pixel / s.width * s.stride[0] - s.padding[0] + position / s.kernel[1] * s.dilation[0];
+      const int x = pixel % s.width * s.stride[1] - s.padding[1] + position % s.kernel[1] * s.dilation[1];
+      if (y >= 0 && x >= 0 && y < signal.height && x < signal.width) {
+        const std::int64_t at = (std::int64_t{y} * signal.width + x) * channels;
+        active += popcount_range(plane, at + row % channels, at + row % channels + (next - row));
+      }
+      row = next;
+    }
+    return active;
+  }
+
+  /// Counts `windows` equal windows, `active` rows and `passes` of each piece; returns how long one takes.
+  std::int64_t add_window(const Stage& s, const std::vector<std::int64_t>& active,
+                          const std::vector<std::int64_t>& passes, std::int64_t windows) {
     std::int64_t longest = 1;
-    const std::int64_t passes = signal.bits * read_passes(chip_, 0);
-    for (const auto& piece : s.pieces) {
-      if (passes == 0) break;
-      const std::int64_t conversions = s.timesteps * passes * piece.columns;
+    for (std::size_t p = 0; p < s.pieces.size(); ++p) {
+      if (passes[p] == 0) continue;
+      const Piece& piece = s.pieces[p];
+      const std::int64_t conversions = windows * passes[p] * piece.columns;
+      reads_[events_.current] += windows * passes[p];
+      events_[Component::kCrossbar] += windows * active[p];
+      events_[Component::kWordlineDriver] += windows * active[p];
       events_[Component::kColumnMux] += conversions;
       events_[Component::kAdc] += conversions;
       events_[Component::kShiftAdd] += conversions;
+      if (p > 0 && s.pieces[p - 1].column_block == piece.column_block)
+        events_[Component::kAdderTree] += windows * piece.outputs;
       longest = std::max(
-          longest, crossbar_cycles(timing_, chip_.adc.sample_and_hold, passes,
+          longest, crossbar_cycles(timing_, chip_.adc.sample_and_hold, passes[p],
                                    static_cast<int>(ceil_div(piece.columns, timing_.adcs_per_crossbar))));
     }
-    busy.crossbars += s.timesteps * longest;
+    return longest;
+  }
+
+  /// Flits of all packets of a flow.
+  std::int64_t flits_of(const Flow& f) const {
+    const std::int64_t items = std::int64_t{f.timesteps} * f.items;
+    if (f.payload != Flow::Payload::kSpikes) return items * packet_flits(chip_, f.item_bits);
+    if (stimulus_ == nullptr) return items * timing_.empty_packet_flits;
+    std::int64_t flits = 0;
+    for (std::int64_t n = 0; n < items; ++n) {
+      const bool active = stimulus_->item_active(plan_, f.signal, static_cast<int>(n / f.items),
+                                                 static_cast<int>(n % f.items));
+      flits += active ? packet_flits(chip_, f.item_bits) : timing_.empty_packet_flits;
+    }
+    return flits;
   }
 
   void add_flow(const Flow& f) {
@@ -119,9 +236,8 @@ class Bounder {
     const auto& from = plan_.stages[static_cast<std::size_t>(f.producer)];
     const auto& to = plan_.stages[static_cast<std::size_t>(f.consumer)];
     if (!f.local) {
-      const std::int64_t flits =
-          items * (f.payload == Flow::Payload::kSpikes ? timing_.empty_packet_flits
-                                                       : packet_flits(chip_, f.item_bits));
+      const std::int64_t flits = flits_of(f);
+      charge_to(from);
       const std::int64_t bits = flits * chip_.mesh.flit_bits;
       events_[Component::kRouter] += flits * (f.hops + 1);
       events_[Component::kLink] += flits * f.hops;
@@ -135,12 +251,14 @@ class Bounder {
       }
       if (to.kind == StageKind::kHostOutput) {
         host_.ejection += flits;
+        charge_to(to);
         events_[Component::kHostPort] += bits;
       } else {
         busy_[static_cast<std::size_t>(to.tile)].ejection += flits;
       }
     }
     if (to.kind == StageKind::kHostOutput) return;
+    charge_to(to);
     auto& busy = busy_[static_cast<std::size_t>(to.tile)];
     const std::int64_t bits = items * f.item_bits;
     if (f.payload == Flow::Payload::kPartialSums) {
@@ -159,17 +277,23 @@ class Bounder {
 
   const Plan& plan_;
   const ChipConfig& chip_;
+  const Stimulus* stimulus_;
   Timing timing_;
-  std::vector<Busy> busy_;
+  std::vector<Busy> busy_;  ///< per tile
   Busy host_;
-  EventCounts events_;
+  LayerEvents events_;
+  std::vector<std::int64_t> least_, reads_;  ///< per layer
 };
 
 }  // namespace
 
 Bounds lower_bounds(const traces::Network& network, const ChipConfig& chip, const std::string& network_path) {
   const Plan plan = make_plan(network, chip, std::max(1, network.timesteps), 1, network_path);
-  return Bounder(plan, chip).bound();
+  return Bounder(plan, chip, nullptr).bound();
+}
+
+Work count_work(const Plan& plan, const ChipConfig& chip, const Stimulus* stimulus) {
+  return Bounder(plan, chip, stimulus).count();
 }
 
 }  // namespace spikeloop::sim

@@ -15,9 +15,13 @@ constexpr double kClocksPerPeCycle = 26;
 
 double ceil_div(std::int64_t a, std::int64_t b) { return static_cast<double>((a + b - 1) / b); }
 
-double adcs(const Setup& setup) { return static_cast<double>(setup.crossbar) / 8.0; }
+double adcs(const Parameters& setup) { return static_cast<double>(setup.crossbar) / 8.0; }
 
-Area area_of(const std::vector<Layer>& layers, const Setup& setup, double tiles) {
+std::int64_t positions(const Layer& layer, const Parameters& setup) {
+  return layer.kernel_positions > 0 ? layer.kernel_positions : setup.kernel * setup.kernel;
+}
+
+Area area_of(const std::vector<Layer>& layers, const Parameters& setup, double tiles) {
   const double r = adcs(setup);
   const double tile_buffer = kMemoryAreaPerBit * 64 * 128;
   const double temp_buffer = 484.643999;
@@ -43,7 +47,7 @@ Area area_of(const std::vector<Layer>& layers, const Setup& setup, double tiles)
   return area;
 }
 
-Trouble latency_trouble(const std::vector<Layer>& layers, const Setup& setup) {
+Trouble latency_trouble(const std::vector<Layer>& layers, const Parameters& setup) {
   // Its own count of PEs does not round up, and its loop goes on by whole PEs.
   const auto x = static_cast<double>(setup.crossbar);
   std::vector<double> pes;
@@ -76,14 +80,14 @@ std::string trouble_text(const std::string& function, Trouble trouble) {
   return "";
 }
 
-PeCycle pe_cycle(const Setup& setup, int kernel) {
+PeCycle pe_cycle(const Parameters& setup, std::int64_t kernel_positions) {
   const double r = adcs(setup);
-  const auto k = static_cast<double>(kernel);
   PeCycle e;
   e.h_tree = 19.64 * 8;
   e.fetch = 4.64;
   e.neuron = 1.274 * 4;
-  e.crossbars = r * k * k * (setup.device == Device::kRram ? 1.76423 : 671.089);
+  e.crossbars =
+      r * static_cast<double>(kernel_positions) * (setup.device == Device::kRram ? 1.76423 : 671.089);
   e.adc = r * r * 2.03084;
   e.mux = r * r * 0.094245;
   e.subtract = r * 16 * 1.15e-6;
@@ -92,7 +96,7 @@ PeCycle pe_cycle(const Setup& setup, int kernel) {
   return e;
 }
 
-Cost cost(const std::vector<Layer>& layers, const Setup& setup) {
+Cost cost(const std::vector<Layer>& layers, const Parameters& setup) {
   Cost c;
   const double cycle_ns = kClocksPerPeCycle * (1000.0 / setup.clock_mhz);
   const auto timesteps = static_cast<double>(setup.timesteps);
@@ -102,9 +106,8 @@ Cost cost(const std::vector<Layer>& layers, const Setup& setup) {
         ceil_div(layer.in_channels, setup.crossbar) * ceil_div(layer.out_channels, setup.crossbar);
     c.pes.push_back(pes);
     c.num_pes += pes;
-    const int kernel = layer.kernel > 0 ? layer.kernel : static_cast<int>(setup.kernel);
     const double cycles = pes * static_cast<double>(layer.out_pixels);
-    c.energy_pj.push_back(cycles * pe_cycle(setup, kernel).total() * timesteps);
+    c.energy_pj.push_back(cycles * pe_cycle(setup, positions(layer, setup)).total() * timesteps);
     c.total_energy_pj += c.energy_pj.back();
     const auto elements = static_cast<double>(layer.out_pixels) * static_cast<double>(layer.out_channels);
     const bool last = i + 1 == layers.size();
@@ -118,8 +121,8 @@ Cost cost(const std::vector<Layer>& layers, const Setup& setup) {
   return c;
 }
 
-double event_energy_pj(const Layer& layer, const Setup& setup, const Activity& activity) {
-  const PeCycle e = pe_cycle(setup, layer.kernel > 0 ? layer.kernel : static_cast<int>(setup.kernel));
+double event_energy_pj(const Layer& layer, const Parameters& setup, const Activity& activity) {
+  const PeCycle e = pe_cycle(setup, positions(layer, setup));
   const double per_active = e.total() - e.crossbars - e.neuron;
   return ceil_div(layer.out_channels, setup.crossbar) *
          (static_cast<double>(activity.active_cycles) * per_active + activity.row_share * e.crossbars +

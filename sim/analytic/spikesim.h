@@ -41,10 +41,10 @@ enum class Device { kRram, kSram };
 struct Layer {
   std::int64_t in_channels = 0, out_channels = 0;
   std::int64_t in_pixels = 0, out_pixels = 0;
-  int kernel = 0;  ///< side; 0: the setup's (the script has one for all)
+  std::int64_t kernel_positions = 0;  ///< k^2; 0: that of the parameters (the script has one for all)
 };
 
-struct Setup {
+struct Parameters {
   std::int64_t crossbar = 64;  ///< X
   std::int64_t kernel = 3;
   std::int64_t pes_per_tile = 8;
@@ -69,7 +69,7 @@ struct PeCycle {
          tile_buffer = 0;
   double total() const;
 };
-PeCycle pe_cycle(const Setup& setup, int kernel);
+PeCycle pe_cycle(const Parameters& setup, std::int64_t kernel_positions);
 
 struct Area {  ///< the script's four figures, um2
   double neuron_memory = 0, pe_array_and_subtract = 0, digital = 0, total = 0;
@@ -87,7 +87,7 @@ struct Cost {
   Trouble tile_trouble = Trouble::kNone;  ///< of pe_tile_count; then compute_area cannot run
   Trouble latency_trouble = Trouble::kNone;
 };
-Cost cost(const std::vector<Layer>& layers, const Setup& setup);
+Cost cost(const std::vector<Layer>& layers, const Parameters& setup);
 
 /// How many of a layer's PE cycles of all timesteps saw a spike.
 struct Activity {
@@ -104,7 +104,7 @@ struct Activity {
 /// Padding counts as inactive rows, so a fully dense input gives the formula's figure for layers without
 /// padding and less otherwise. Latency has no event variant: the formula's has no part that a spike could
 /// change.
-double event_energy_pj(const Layer& layer, const Setup& setup, const Activity& activity);
+double event_energy_pj(const Layer& layer, const Parameters& setup, const Activity& activity);
 
 /// A file of the reference cases against the formulas.
 struct CaseResult {

@@ -72,8 +72,8 @@ class CaseReader {
     return values;
   }
 
-  Setup setup() const {
-    Setup s;
+  Parameters setup() const {
+    Parameters s;
     s.crossbar = integer("xbar_size", kMostChannels);
     s.kernel = integer("kernel_size", kLargestSide);
     s.pes_per_tile = integer("pe_per_tile", kMostChannels);

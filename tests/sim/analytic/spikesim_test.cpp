@@ -67,7 +67,7 @@ TEST(SpikeSim, AFigureThatIsAbsentNeedsAReason) {
 }
 
 TEST(SpikeSim, LatencyHangsWhenNoLayerFillsACrossbar) {
-  Setup setup;
+  Parameters setup;
   setup.crossbar = 128;  // 64 x 128 / 128^2 = 0.5 PEs, which its loop truncates to no step
   EXPECT_EQ(cost({{2, 64, 1156, 1156, 0}, {64, 128, 289, 64, 0}}, setup).latency_trouble, Trouble::kHang);
   setup.crossbar = 64;
@@ -90,9 +90,9 @@ TEST(SpikeSim, LatencyByHand) {
 
 /// X = 64, k = 3: 828.4861472 pJ per PE cycle, as the reference's README derives it.
 TEST(SpikeSim, EventVariantOfADenseInputIsTheFormula) {
-  const Layer layer{100, 130, 16, 16, 3};  // 2 input blocks, 3 output blocks
-  const Setup setup;
-  EXPECT_NEAR(pe_cycle(setup, 3).total(), 828.4861472, 1e-9);
+  const Layer layer{100, 130, 16, 16, 9};  // 2 input blocks, 3 output blocks
+  const Parameters setup{};
+  EXPECT_NEAR(pe_cycle(setup, 9).total(), 828.4861472, 1e-9);
   Activity dense;
   dense.cycles = dense.active_cycles = 16 * 2 * 5;
   dense.row_share = 16 * 2 * 5;
@@ -102,7 +102,7 @@ TEST(SpikeSim, EventVariantOfADenseInputIsTheFormula) {
 }
 
 TEST(SpikeSim, EventVariantOfNoSpikesIsTheNeurons) {
-  const Layer layer{64, 64, 16, 16, 3};
+  const Layer layer{64, 64, 16, 16, 9};
   Activity silent;
   silent.cycles = 16 * 5;
   EXPECT_NEAR(event_energy_pj(layer, {}, silent), 16 * 5 * 5.096, 1e-9);

@@ -36,6 +36,7 @@ class Comparer {
 
   Comparison compare(const traces::TraceReader& trace, const std::vector<std::int64_t>& positions) {
     result_.parameters.crossbar = chip_.crossbar.rows;
+    result_.parameters.kernel = 1;  // of the area, which takes one for all layers: the largest
     result_.parameters.pes_per_tile = chip_.tile.pes;
     result_.parameters.timesteps = plan_.timesteps;
     result_.parameters.clock_mhz = chip_.clock.frequency_mhz;
@@ -95,7 +96,7 @@ class Comparer {
       index.push_back(i);
       layers_.push_back(spikesim::layer_of(plan_, *stage_of_[i]));
       result_.parameters.kernel =
-          std::max(result_.parameters.kernel == 3 && index.size() == 1 ? 1 : result_.parameters.kernel,
+          std::max(result_.parameters.kernel,
                    std::int64_t{std::max(stage_of_[i]->kernel[0], stage_of_[i]->kernel[1])});
     }
     if (layers_.empty()) {
@@ -135,7 +136,8 @@ class Comparer {
       if (!is_convolution(i)) continue;
       const auto activity =
           spikesim::count_activity(plan_, *stage_of_[i], result_.parameters.crossbar, stimulus);
-      const double energy = spikesim::event_energy_pj(layers_[next++], result_.parameters, activity) / samples_;
+      const double energy =
+          spikesim::event_energy_pj(layers_[next++], result_.parameters, activity) / samples_;
       *result_.layers[i].event_pj += energy;
       result_.event_pj += energy;
     }
@@ -151,11 +153,13 @@ class Comparer {
     if (layer.input_bits > 0) add_read_reasons(i);
     if (layer.blocked_cycles > 0) {
       const double cycles = per_sample(layer.blocked_cycles);
-      add("contention", cycles, "cycle", "results waited " + number(cycles, 0) + " cycles for room downstream");
+      add("contention", cycles, "cycle",
+          "results waited " + number(cycles, 0) + " cycles for room downstream");
     }
     if (layer.busy_cycles > 0) {
-      const double idle = static_cast<double>(layer.last_cycle - layer.first_cycle) * std::max(1, layer.tiles) -
-                          per_sample(layer.busy_cycles) - per_sample(layer.blocked_cycles);
+      const double idle =
+          static_cast<double>(layer.last_cycle - layer.first_cycle) * std::max(1, layer.tiles) -
+          per_sample(layer.busy_cycles) - per_sample(layer.blocked_cycles);
       if (idle > 0) {
         add("stalls", idle, "cycle",
             number(idle, 0) + " cycles of its " + (layer.tiles == 1 ? "tile" : "tiles") +
@@ -165,8 +169,7 @@ class Comparer {
     const double mesh = pj(layer.energy[static_cast<std::size_t>(Component::kRouter)].dynamic_aj +
                            layer.energy[static_cast<std::size_t>(Component::kLink)].dynamic_aj) /
                         samples_;
-    if (mesh > 0)
-      add("mesh", mesh, "pJ", number(mesh, 1) + " pJ in routers and links for what it sends");
+    if (mesh > 0) add("mesh", mesh, "pJ", number(mesh, 1) + " pJ in routers and links for what it sends");
     const double leakage = pj(leakage_aj(layer.energy)) / samples_;
     if (leakage > 0) add("leakage", leakage, "pJ", number(leakage, 1) + " pJ of leakage of its tiles");
     const double energy = result_.layers[i].energy_pj;
@@ -228,7 +231,7 @@ class Comparer {
   double samples_;
   Comparison result_;
   ClosedForm dense_;
-  std::vector<const Stage*> stage_of_;  ///< per layer: its first
+  std::vector<const Stage*> stage_of_;   ///< per layer: its first
   std::vector<spikesim::Layer> layers_;  ///< convolutions in order
   std::vector<EventCounts> sums_;
   std::vector<std::int64_t> reads_in_one_pass_;

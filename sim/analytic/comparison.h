@@ -30,8 +30,8 @@ inline constexpr const char* kReasons[] = {
     "contention",     ///< cycles that results waited for room downstream
     "stalls",         ///< cycles of its tiles without a read: waiting for inputs, fetching
     "mesh",           ///< energy of routers and links
-    "leakage",        ///< energy of leakage, which the formula has not
-    "not_modelled",   ///< energy of a layer that SpikeSim has not: linear, pooling, ports
+    "leakage",        ///< energy of leakage, which the formula does not have
+    "not_modelled",   ///< energy of a layer that SpikeSim does not have: linear, pooling, ports
     "in_formula",     ///< a node: the formula charges neurons inside its layers
 };
 
@@ -44,9 +44,9 @@ struct LayerComparison {
   // SpikeSim, convolutions only
   std::optional<double> spikesim_pj, spikesim_ns, event_pj;
   // closed form, means per sample
-  double closed_pj = 0;    ///< dynamic, of these samples: the measured one
-  double dense_pj = 0;     ///< dynamic, every input bit set
-  double least_ns = 0;     ///< of the span, from these samples' bits
+  double closed_pj = 0;      ///< dynamic, of these samples: the measured one
+  double dense_pj = 0;       ///< dynamic, every input bit set
+  double least_ns = 0;       ///< of the span, from these samples' bits
   bool same_events = false;  ///< every event count of the closed form is the measured one
   std::vector<Reason> reasons;
 };

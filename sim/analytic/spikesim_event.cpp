@@ -25,7 +25,8 @@ Activity count_activity(const Plan& plan, const Stage& stage, std::int64_t cross
   const int positions = stage.kernel[0] * stage.kernel[1];
   const int pixels = signal.height * signal.width;
   const auto at = [blocks](int pixel, int block) {
-    return static_cast<std::size_t>(pixel) * static_cast<std::size_t>(blocks) + static_cast<std::size_t>(block);
+    return static_cast<std::size_t>(pixel) * static_cast<std::size_t>(blocks) +
+           static_cast<std::size_t>(block);
   };
   Activity activity;
   std::vector<int> active(static_cast<std::size_t>(pixels) * static_cast<std::size_t>(blocks));

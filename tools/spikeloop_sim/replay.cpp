@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/analytic/comparison.h"
 #include "sim/config/chip_config.h"
 #include "sim/config/chip_texts.h"
 #include "sim/measurement.h"
@@ -32,7 +33,7 @@ constexpr const char* kUsage =
 struct Options {
   std::string network, trace, hw, samples, schedule, engine = "fast", out, check;
   std::vector<std::string> set;
-  bool quiet = false;
+  bool compare_analytic = false, quiet = false;
 };
 
 /// An option and the text it got.
@@ -55,6 +56,9 @@ void describe(Options& o, po::options_description& options) {
   add("engine", po::value(&o.engine)->value_name("WORD")->default_value(o.engine),
       "fast, or reference: every component in every cycle, slow, with the same result");
   add("out", po::value(&o.out)->value_name("FILE"), "write the measurement as JSON");
+  add("compare-analytic", po::bool_switch(&o.compare_analytic),
+      "also print each layer beside SpikeSim's formulas and the closed form, with what the differences are "
+      "due to (\"analytic\" in the JSON)");
   add("quiet", po::bool_switch(&o.quiet), "neither table nor progress; needs --out");
   add("check", po::value(&o.check)->value_name("FILE"), "read a chip and explain it in words");
   add("help-config", "print every key of a chip's file");
@@ -100,8 +104,16 @@ void simulate(const Options& options) {
   how.quiet = options.quiet;
   if (!options.samples.empty()) how.positions = parse_records(options.samples, "--samples");
   const sim::Measurement measurement = sim::simulate(network, trace, chip, how);
-  if (!options.out.empty()) write_file(options.out, sim::to_json(measurement));
-  if (!options.quiet) std::cout << sim::table(measurement, chip);
+  std::string json = sim::to_json(measurement);
+  std::string text = sim::table(measurement, chip);
+  if (options.compare_analytic) {
+    const auto comparison =
+        sim::compare_analytic(network, trace, chip, measurement, how.positions, options.network);
+    json = sim::add_to_json(json, comparison);
+    text += "\n" + sim::table(comparison);
+  }
+  if (!options.out.empty()) write_file(options.out, json);
+  if (!options.quiet) std::cout << text;
 }
 
 void check(const Options& options) {

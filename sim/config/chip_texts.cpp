@@ -119,7 +119,9 @@ spikeloop-sim --check hwconfigs/rram-32nm.json --set adc.bits=5 --set crossbar.m
 ```
 
 - `extends` is a path from the file's own folder. The base is read first; then each key given here replaces the
-  base's. A base may extend another file; a cycle is an error.
+  base's. A base may extend another file; a cycle is an error. A list, `["components/adc-32nm.json", "base.json"]`,
+  is read from left to right, each file over those before it, bases of bases included.
+- A library holds some components only, says so by `"extends": []`, and is no chip by itself.
 - Every component's object has a `source`: a paper's table, a tool's file, or `estimate` with the reason. An overlay's
   `source` replaces the base's; without one, the base's stays and the changed keys are noted behind it.
 - `--set component.key=value` overrides one number from the command line, after all files.
@@ -138,7 +140,8 @@ std::string help_config() {
   std::string out =
       "A chip configuration is one JSON object: the keys below, and \"format\": \"spikeloop.chip\", "
       "\"version\": 1,\n"
-      "optionally \"extends\": \"base.json\" (path from the file's folder) and \"$schema\". Each component "
+      "optionally \"extends\": \"base.json\" (path from the file's folder, or a list) and \"$schema\". Each "
+      "component "
       "is an object\n"
       "with a \"source\" text. A key's path is also the name for --set: --set crossbar.rows=64\n\n";
   out += "top level\n" + help_fields_of("");
@@ -177,8 +180,13 @@ std::string json_schema() {
   properties["$schema"] = {{"type", "string"}};
   properties["format"] = {{"const", "spikeloop.chip"}};
   properties["version"] = {{"const", 1}};
-  properties["extends"] = {{"description", "base configuration, by its path from this file's folder"},
-                           {"type", "string"}};
+  Json path = {{"type", "string"}, {"minLength", 1}};
+  Json list = {{"type", "array"}, {"items", path}, {"uniqueItems", true}};
+  properties["extends"] = {
+      {"description",
+       "base configuration, by its path from this file's folder, or a list of them, each "
+       "read over those before it; [] for a library of components"},
+      {"oneOf", Json::array({path, list})}};
   const auto add_fields = [](const std::string& component, Json& into, Json& required) {
     for (const Field& field : chip_fields()) {
       if (field.component() != component) continue;

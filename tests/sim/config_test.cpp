@@ -139,6 +139,50 @@ TEST_F(ConfigTest, CycleOfBasesIsAnError) {
       "b.json: /extends (line 3): found a cycle: a.json -> b.json -> a.json, expected a chain with an end");
 }
 
+TEST_F(ConfigTest, ListOfBasesIsReadFromLeftToRight) {
+  write("base.json", read_file(kMainChip));
+  write("slow.json", R"({"format": "spikeloop.chip", "version": 1, "extends": [],
+    "adc": {"conversion_latency_ns": 20, "bits": 5, "source": "slow"}})");
+  write("wide.json", R"({"format": "spikeloop.chip", "version": 1, "extends": [],
+    "adc": {"bits": 9}, "mesh": {"flit_bits": 128, "source": "wide"}})");
+  const auto chip = read_chip_config(write("top.json", R"({"format": "spikeloop.chip", "version": 1,
+    "extends": ["base.json", "slow.json", "wide.json"], "name": "top"})"));
+  EXPECT_EQ(chip.adc.bits, 9);
+  EXPECT_EQ(chip.adc.conversion_latency_ns, 20);
+  EXPECT_EQ(chip.adc.columns_per_adc, 8);
+  EXPECT_EQ(chip.mesh.flit_bits, 128);
+  EXPECT_EQ(source_of(chip, "/adc"), "slow; bits from wide.json");
+  EXPECT_EQ(source_of(chip, "/mesh"), "wide");
+}
+
+TEST_F(ConfigTest, BadListsOfBasesAreErrorsAtTheirEntries) {
+  const auto error = [&](const std::string& list) {
+    return error_of(
+        write("a.json", "{\"format\": \"spikeloop.chip\",\n\"version\": 1,\n\"extends\": " + list + "}"));
+  };
+  write("b.json", "{\"format\": \"spikeloop.chip\", \"version\": 1, \"extends\": []}");
+  EXPECT_EQ(error("[\"b.json\",\n7]"),
+            "a.json: /extends/1 (line 4): found 7, expected a text that is not empty");
+  EXPECT_EQ(error("[[]]"), "a.json: /extends/0 (line 3): found an array, expected a text that is not empty");
+  EXPECT_EQ(error("[\"b.json\",\n\"b.json\"]"),
+            "a.json: /extends/1 (line 4): found \"b.json\" again, expected each file once (it is also at "
+            "/extends/0)");
+  EXPECT_EQ(error("[\"b.json\", \"a.json\"]"),
+            "a.json: /extends/1 (line 3): found a cycle: a.json -> a.json, expected a chain with an end");
+  EXPECT_EQ(error("[\"b.json\"]"), "a.json: /clock (line 1): found nothing, expected an object");
+}
+
+TEST_F(ConfigTest, BasesThatDoubleAtEveryLevelAreRefused) {
+  write("0.json", "{\"format\": \"spikeloop.chip\", \"version\": 1, \"extends\": []}");
+  for (int i = 1; i <= 20; ++i) {
+    const std::string below = std::to_string(i - 1) + ".json";
+    write(std::to_string(i) + ".json", "{\"format\": \"spikeloop.chip\", \"version\": 1, \"extends\": [\"" +
+                                           below + "\", \"./" + below + "\"]}");
+  }
+  EXPECT_NE(error_of((folder_ / "20.json").string()).find("found the 65th file of one chip"),
+            std::string::npos);
+}
+
 TEST_F(ConfigTest, AbsentBaseIsAnErrorAtItsLine) {
   const std::string path =
       write("a.json", "{\"format\": \"spikeloop.chip\",\n\"version\": 1,\n\"extends\": \"no.json\"}");
@@ -188,7 +232,7 @@ TEST_F(ConfigTest, WrongTypesAreErrors) {
     EXPECT_EQ(error(value), start + value + end);
   }
   EXPECT_EQ(error("{}"), start + "an object" + end);
-  EXPECT_EQ(error("[1]"), start + "an array, expected an object, a number, a word or a text");
+  EXPECT_EQ(error("[1]"), start + "an array" + end);
   EXPECT_EQ(error_of(edited("\"skip_zero\": true", "\"skip_zero\": 1")),
             "chip.json: /crossbar/skip_zero" + at_line("\"skip_zero\"") + "found 1, expected true or false");
   EXPECT_EQ(error_of(edited("\"name\": \"rram-32nm\"", "\"name\": 32")),

@@ -27,7 +27,7 @@ inline bool any_in_range(const std::vector<std::uint64_t>& words, std::int64_t b
   return popcount_range(words, begin, end) != 0;
 }
 
-/// Ors `count` bits of `from` at `begin` into `to` at `at`; the target bits must be 0.
+/// Ors `count` bits of `from` at `begin` into `to` at `at`.
 inline void copy_bits(const std::vector<std::uint64_t>& from, std::int64_t begin, std::int64_t count,
                       std::vector<std::uint64_t>& to, std::int64_t at) {
   while (count > 0) {

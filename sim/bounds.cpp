@@ -5,6 +5,8 @@
 #include "sim/bits.h"
 #include "sim/energy.h"
 #include "sim/mapping/plan.h"
+#include "sim/rules/crossbar_array.h"
+#include "sim/rules/packet_size.h"
 #include "sim/rules/timing.h"
 
 namespace spikeloop::sim {
@@ -12,11 +14,11 @@ namespace {
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-/// What a tile's resources are busy for.
+/// What a tile's resources are busy for, in Cycle.
 struct Busy {
-  std::int64_t fetch = 0, crossbars = 0, neurons = 0, node_adder = 0, tree_adder = 0, pooling = 0,
-               injection = 0, ejection = 0;
-  std::int64_t longest() const {
+  Cycle fetch = 0, crossbars = 0, neurons = 0, node_adder = 0, tree_adder = 0, pooling = 0, injection = 0,
+        ejection = 0;
+  Cycle longest() const {
     return std::max({fetch, crossbars, neurons, node_adder, tree_adder, pooling, injection, ejection});
   }
   Busy& operator+=(const Busy& other) {
@@ -53,10 +55,11 @@ class Bounder {
 
   Work count() {
     for (const auto& s : plan_.stages) add_stage(s);
+    for (const auto& r : plan_.routes) add_route(r);
     for (const auto& f : plan_.flows) add_flow(f);
-    std::int64_t cycles = std::max(host_.longest(), std::int64_t{1});
+    Cycle cycles = std::max(host_.longest(), Cycle{1});
     for (const auto& b : busy_) cycles = std::max(cycles, b.longest());
-    const double cycle_ns = 1000.0 / chip_.clock.frequency_mhz;
+    const double cycle_ns = 1000.0 / timing_.grid_mhz;
     Work work;
     work.least_ns = static_cast<double>(cycles) * cycle_ns;
     for (std::size_t i = 0; i < plan_.layers.size(); ++i)
@@ -105,8 +108,9 @@ class Bounder {
     const std::int64_t items = std::int64_t{s.timesteps} * s.items();
     if (s.kind == StageKind::kNode) {
       const auto lifs = static_cast<std::int64_t>(s.lifs.size());
-      busy.neurons += items * (lifs > 0 ? lifs * ceil_div(s.channels, chip_.neuron_unit.lanes)
-                                        : ceil_div(s.channels, chip_.node_adder.lanes));
+      busy.neurons += items * timing_.tile_period *
+                      (lifs > 0 ? lifs * ceil_div(s.channels, chip_.neuron_unit.lanes)
+                                : ceil_div(s.channels, chip_.node_adder.lanes));
       bool holds_static = false;
       for (int f : s.inputs) holds_static = holds_static || (flow(f).is_static && !s.is_static);
       const std::int64_t channels = items * s.channels;
@@ -122,16 +126,17 @@ class Bounder {
         s.kind == StageKind::kMvm ? &plan_.signals[static_cast<std::size_t>(s.signal)] : nullptr;
     const auto windows = signal != nullptr ? make_windows(s, signal->height, signal->width)
                                            : make_windows(s, from.height, from.width);
-    if (signal != nullptr) add_reads(s, *signal, busy);
+    if (signal != nullptr) add_reads(s, *signal, items, busy);
     for (std::size_t p = 0; p < windows.needed.size(); ++p) {
       if (signal != nullptr) {
         const std::int64_t bits = std::int64_t{windows.new_items[p]} * signal->channels * signal->bits;
-        busy.fetch += s.timesteps * std::max<std::int64_t>(1, ceil_div(bits, chip_.input_buffer.port_bits));
+        busy.fetch += timing_.tile_period * s.timesteps *
+                      std::max<std::int64_t>(1, ceil_div(bits, chip_.input_buffer.port_bits));
         events_[Component::kInputBufferRead] += s.timesteps * bits;
       } else {
         const std::int64_t additions = std::int64_t{s.channels} * windows.in_bounds[p];
-        busy.pooling +=
-            s.timesteps * std::max<std::int64_t>(1, ceil_div(additions, chip_.pooling_unit.lanes));
+        busy.pooling += timing_.tile_period * s.timesteps *
+                        std::max<std::int64_t>(1, ceil_div(additions, chip_.pooling_unit.lanes));
         events_[Component::kPoolingUnit] += s.timesteps * additions;
         events_[Component::kPoolingMemoryRead] +=
             std::int64_t{s.timesteps} * windows.in_bounds[p] * input.item_bits;
@@ -139,38 +144,38 @@ class Bounder {
     }
   }
 
-  /// All reads of a stage. Without a stimulus every window is the same: no bit set.
-  void add_reads(const Stage& s, const Signal& signal, Busy& busy) {
-    std::vector<std::int64_t> of_copy(static_cast<std::size_t>(s.copies), 0);
-    const std::int64_t items = s.items();
-    const std::int64_t windows = s.timesteps * items;
+  /// All reads of a stage; copies share its windows. Without a stimulus every window is the same: no bit set,
+  /// but a cycle of the arrays each.
+  void add_reads(const Stage& s, const Signal& signal, std::int64_t windows, Busy& busy) {
+    std::vector<std::int64_t> active(s.pieces.size(), 0);
+    std::vector<std::int64_t> passes(s.pieces.size(), signal.bits * read_passes(chip_, 0));
     if (stimulus_ == nullptr) {
-      const std::vector<std::int64_t> none(s.pieces.size(), 0);
-      const std::vector<std::int64_t> passes(s.pieces.size(), signal.bits * read_passes(chip_, 0));
-      busy.crossbars += ceil_div(windows, s.copies) * add_window(s, none, passes, windows);
+      busy.crossbars +=
+          timing_.array_period * ceil_div(windows, s.copies) * add_windows(s, active, passes, windows);
       return;
     }
-    std::vector<std::int64_t> active(s.pieces.size());
-    std::vector<std::int64_t> passes(s.pieces.size());
+    std::vector<Cycle> of_copy(static_cast<std::size_t>(s.copies), 0);
     for (std::int64_t n = 0; n < windows; ++n) {
-      const auto& planes = stimulus_->at(plan_, s.signal, static_cast<int>(n / items));
+      const auto& planes = stimulus_->at(plan_, s.signal, static_cast<int>(n / s.items()));
       for (std::size_t p = 0; p < s.pieces.size(); ++p) {
-        active[p] = passes[p] = 0;
-        for (std::size_t before = 0; before < p && passes[p] == 0; ++before) {
-          if (s.pieces[before].row_begin != s.pieces[p].row_begin) continue;
-          active[p] = active[before];  // another column block sees the same wordlines
-          passes[p] = passes[before];
+        const auto same_rows = [&](const Piece& other) { return other.row_begin == s.pieces[p].row_begin; };
+        const auto twin = static_cast<std::size_t>(std::find_if(s.pieces.begin(), s.pieces.end(), same_rows) -
+                                                   s.pieces.begin());
+        if (twin < p) {  // another column block sees the same wordlines
+          active[p] = active[twin];
+          passes[p] = passes[twin];
+          continue;
         }
-        if (passes[p] > 0) continue;
+        active[p] = passes[p] = 0;
         for (const auto& plane : planes) {
-          const int rows = active_rows(s, s.pieces[p], signal, plane, static_cast<int>(n % items));
+          const int rows = active_rows(s, s.pieces[p], signal, plane, static_cast<int>(n % s.items()));
           active[p] += rows;
           passes[p] += read_passes(chip_, rows);
         }
       }
-      of_copy[static_cast<std::size_t>(n % s.copies)] += add_window(s, active, passes, 1);
+      of_copy[static_cast<std::size_t>(n % s.copies)] += add_windows(s, active, passes, 1);
     }
-    busy.crossbars += *std::max_element(of_copy.begin(), of_copy.end());
+    busy.crossbars += timing_.array_period * *std::max_element(of_copy.begin(), of_copy.end());
   }
 
   /// Set wordlines of a piece in one bit plane of the window of output pixel `pixel`.
@@ -194,10 +199,11 @@ class Bounder {
     return active;
   }
 
-  /// Counts `windows` equal windows, `active` rows and `passes` of each piece; returns how long one takes.
-  std::int64_t add_window(const Stage& s, const std::vector<std::int64_t>& active,
-                          const std::vector<std::int64_t>& passes, std::int64_t windows) {
-    std::int64_t longest = 1;
+  /// Counts `windows` equal windows, `active` rows and `passes` of each piece; returns the
+  /// array cycles of one.
+  Cycle add_windows(const Stage& s, const std::vector<std::int64_t>& active,
+                    const std::vector<std::int64_t>& passes, std::int64_t windows) {
+    Cycle longest = 1;
     for (std::size_t p = 0; p < s.pieces.size(); ++p) {
       if (passes[p] == 0) continue;
       const Piece& piece = s.pieces[p];
@@ -208,8 +214,7 @@ class Bounder {
       events_[Component::kColumnMux] += conversions;
       events_[Component::kAdc] += conversions;
       events_[Component::kShiftAdd] += conversions;
-      if (p > 0 && s.pieces[p - 1].column_block == piece.column_block)
-        events_[Component::kAdderTree] += windows * piece.outputs;
+      events_[Component::kAdderTree] += windows * sums_additions(chip_, s, p);
       longest = std::max(
           longest, crossbar_cycles(timing_, chip_.adc.sample_and_hold, passes[p],
                                    static_cast<int>(ceil_div(piece.columns, timing_.adcs_per_crossbar))));
@@ -217,55 +222,60 @@ class Bounder {
     return longest;
   }
 
-  /// Flits of all packets of a flow.
+  /// Flits of all packets of a flow. Without a stimulus at their smallest: spikes without a set bit are a
+  /// bare header in every encoding.
   std::int64_t flits_of(const Flow& f) const {
     const std::int64_t items = std::int64_t{f.timesteps} * f.items;
-    if (f.payload != Flow::Payload::kSpikes) return items * packet_flits(chip_, f.item_bits);
-    if (stimulus_ == nullptr) return items * timing_.empty_packet_flits;
-    std::int64_t flits = 0;
-    for (std::int64_t n = 0; n < items; ++n) {
-      const bool active = stimulus_->item_active(plan_, f.signal, static_cast<int>(n / f.items),
-                                                 static_cast<int>(n % f.items));
-      flits += active ? packet_flits(chip_, f.item_bits) : timing_.empty_packet_flits;
+    if (stimulus_ == nullptr || f.payload != Flow::Payload::kSpikes) {
+      const auto* signal = f.signal >= 0 ? &plan_.signals[static_cast<std::size_t>(f.signal)] : nullptr;
+      return items * packet_flits(chip_, packet_payload_bits(chip_, f, signal, 0));
     }
+    std::int64_t flits = 0;
+    for (std::int64_t n = 0; n < items; ++n) flits += packet_size(plan_, chip_, *stimulus_, f, n);
     return flits;
   }
 
-  void add_flow(const Flow& f) {
-    const std::int64_t items = std::int64_t{f.timesteps} * f.items;
+  void add_route(const Route& route) {
+    const auto& f = flow(route.flows.front());
     const auto& from = plan_.stages[static_cast<std::size_t>(f.producer)];
-    const auto& to = plan_.stages[static_cast<std::size_t>(f.consumer)];
-    if (!f.local) {
-      const std::int64_t flits = flits_of(f);
-      charge_to(from);
-      const std::int64_t bits = flits * chip_.mesh.flit_bits;
-      events_[Component::kRouter] += flits * (f.hops + 1);
-      events_[Component::kLink] += flits * f.hops;
-      if (from.kind == StageKind::kHostInput) {
-        host_.injection += flits;
-        events_[Component::kHostPort] += bits;
-      } else {
-        busy_[static_cast<std::size_t>(from.tile)].injection += flits;
-        events_[Component::kOutputBufferRead] += bits;
-        events_[Component::kOutputBufferWrite] += bits;
-      }
-      if (to.kind == StageKind::kHostOutput) {
-        host_.ejection += flits;
-        charge_to(to);
-        events_[Component::kHostPort] += bits;
-      } else {
-        busy_[static_cast<std::size_t>(to.tile)].ejection += flits;
-      }
+    const std::int64_t flits = flits_of(f);
+    charge_to(from);
+    const std::int64_t bits = flits * chip_.mesh.flit_bits;
+    // A router takes and gives one flit per port in a cycle of its clock, a tile in one of its own.
+    const Cycle host_time = flits * timing_.network_period;
+    const Cycle tile_time = flits * std::max(timing_.network_period, timing_.tile_period);
+    events_[Component::kRouter] += flits * (route.links + 1);
+    events_[Component::kLink] += flits * route.links;
+    if (from.kind == StageKind::kHostInput) {
+      host_.injection += host_time;
+      events_[Component::kHostPort] += bits;
+    } else {
+      busy_[static_cast<std::size_t>(from.tile)].injection += tile_time;
+      events_[Component::kOutputBufferRead] += bits;
+      events_[Component::kOutputBufferWrite] += bits;
     }
+    if (route.to_host) {
+      host_.ejection += host_time;
+      charge_to(plan_.stages[static_cast<std::size_t>(f.consumer)]);
+      events_[Component::kHostPort] += bits;
+    } else {
+      for (int tile : route.tiles) busy_[static_cast<std::size_t>(tile)].ejection += tile_time;
+    }
+  }
+
+  /// What a flow's consumer does with its items.
+  void add_flow(const Flow& f) {
+    const auto& to = plan_.stages[static_cast<std::size_t>(f.consumer)];
     if (to.kind == StageKind::kHostOutput) return;
     charge_to(to);
     auto& busy = busy_[static_cast<std::size_t>(to.tile)];
+    const std::int64_t items = std::int64_t{f.timesteps} * f.items;
     const std::int64_t bits = items * f.item_bits;
     if (f.payload == Flow::Payload::kPartialSums) {
-      busy.tree_adder += items * ceil_div(f.channels, chip_.adder_tree.lanes);
+      busy.tree_adder += timing_.tile_period * items * ceil_div(f.channels, chip_.adder_tree.lanes);
       events_[Component::kAdderTree] += items * f.channels;
     } else if (to.kind == StageKind::kNode) {
-      busy.node_adder += items * ceil_div(f.channels, chip_.node_adder.lanes);
+      busy.node_adder += timing_.tile_period * items * ceil_div(f.channels, chip_.node_adder.lanes);
       events_[Component::kNodeAdder] += items * f.channels;
       events_[Component::kNodeMemoryRead] += bits;
       events_[Component::kNodeMemoryWrite] += bits;
@@ -282,7 +292,8 @@ class Bounder {
   std::vector<Busy> busy_;  ///< per tile
   Busy host_;
   LayerEvents events_;
-  std::vector<std::int64_t> least_, reads_;  ///< per layer
+  std::vector<Cycle> least_;         ///< per layer
+  std::vector<std::int64_t> reads_;  ///< per layer
 };
 
 }  // namespace

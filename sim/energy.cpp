@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "sim/adc_law.h"
+
 namespace spikeloop::sim {
 namespace {
 
@@ -43,10 +45,12 @@ const char* event_name(Component component) { return kNames[at(component)].event
 std::array<std::int64_t, kNumComponents> event_energy_aj(const ChipConfig& chip) {
   std::array<double, kNumComponents> pj{};
   const auto set = [&](Component c, double value) { pj[at(c)] = value; };
-  set(Component::kCrossbar, chip.crossbar.energy_pj_per_active_row);
+  const bool per_row = chip.crossbar.read_energy == ReadEnergy::kPerRow;
+  // Else each read is charged for its rows' conductances (StageCounters::crossbar_read_aj).
+  set(Component::kCrossbar, per_row ? chip.crossbar.energy_pj_per_active_row : 0);
   set(Component::kWordlineDriver, chip.wordline_driver.energy_pj_per_active_row);
   set(Component::kColumnMux, chip.column_mux.energy_pj_per_conversion);
-  set(Component::kAdc, chip.adc.energy_pj_per_conversion);
+  set(Component::kAdc, adc_energy_pj(chip.adc));
   set(Component::kShiftAdd, chip.shift_add.energy_pj_per_conversion);
   set(Component::kAdderTree, chip.adder_tree.energy_pj_per_add);
   set(Component::kInputBufferRead, chip.input_buffer.read_energy_pj_per_bit);
@@ -90,7 +94,8 @@ Inventory tile_inventory(const ChipConfig& chip) {
   add(Component::kCrossbar, crossbars, chip.crossbar.area_um2, chip.crossbar.leakage_uw);
   add(Component::kWordlineDriver, crossbars, chip.wordline_driver.area_um2, chip.wordline_driver.leakage_uw);
   add(Component::kColumnMux, crossbars, chip.column_mux.area_um2, chip.column_mux.leakage_uw);
-  add(Component::kAdc, adcs, chip.adc.area_um2, chip.adc.leakage_uw);
+  add(Component::kAdc, adcs, chip.adc.area_um2 * adc_size_scale(chip.adc),
+      chip.adc.leakage_uw * adc_size_scale(chip.adc));
   add(Component::kShiftAdd, adcs, chip.shift_add.area_um2, chip.shift_add.leakage_uw);
   add(Component::kAdderTree, 1, chip.adder_tree.area_um2, chip.adder_tree.leakage_uw);
   memory(Component::kInputBufferRead, chip.input_buffer);

@@ -61,7 +61,7 @@ struct SampleReport {
 struct Measurement {
   std::string network_sha256, chip_name, chip_sha256, schedule, engine;
   int timesteps = 0;
-  double clock_mhz = 0;
+  double clock_mhz = 0;  ///< of the cycles in here: the chip's clock, or the grid of its clocks
   std::vector<SampleReport> samples;
   std::vector<LayerReport> layers;
   std::vector<TileReport> tiles;  ///< powered ones: the mesh rows that the placement reaches

@@ -1,5 +1,7 @@
 #include "sim/stimulus.h"
 
+#include <algorithm>
+
 #include "sim/bits.h"
 #include "traces/support/error.h"
 
@@ -87,12 +89,21 @@ std::vector<std::vector<PackedBits>> input_planes(const Signal& signal, const tr
 
 }  // namespace
 
-bool Stimulus::item_active(const Plan& plan, int signal, int timestep, int item) const {
+int Stimulus::item_ones(const Plan& plan, int signal, int timestep, int item) const {
   const auto channels = std::int64_t{plan.signals[static_cast<std::size_t>(signal)].channels};
-  for (const auto& plane : at(plan, signal, timestep)) {
-    if (any_in_range(plane, item * channels, (item + 1) * channels)) return true;
+  const auto& planes_now = at(plan, signal, timestep);
+  const std::int64_t end = (item + 1) * channels;
+  int ones = 0;
+  for (std::int64_t begin = item * channels; begin < end;) {
+    const std::int64_t take = std::min<std::int64_t>(64 - begin % 64, end - begin);
+    std::uint64_t any = 0;
+    for (const auto& plane : planes_now) any |= plane[static_cast<std::size_t>(begin / 64)];
+    any >>= begin % 64;
+    if (take < 64) any &= (std::uint64_t{1} << take) - 1;
+    ones += popcount64(any);
+    begin += take;
   }
-  return false;
+  return ones;
 }
 
 Stimulus read_stimulus(const Plan& plan, const traces::TraceReader& trace, std::int64_t position) {

@@ -19,8 +19,8 @@ struct Stimulus {
     const auto s = static_cast<std::size_t>(signal);
     return planes[s][plan.signals[s].is_static ? 0 : static_cast<std::size_t>(timestep)];
   }
-  /// Whether any bit of an item (a pixel's channels) is set.
-  bool item_active(const Plan& plan, int signal, int timestep, int item) const;
+  /// Channels of an item (a pixel) with a value other than 0.
+  int item_ones(const Plan& plan, int signal, int timestep, int item) const;
 };
 
 /// Throws InputError (trace path, node) when the trace lacks a node or its shape differs.

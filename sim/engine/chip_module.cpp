@@ -1,23 +1,10 @@
 #include "sim/engine/chip_module.h"
 
+#include <algorithm>
+#include <string>
+
 namespace spikeloop::sim {
 namespace {
-
-/// The port at the other end of a link.
-int opposite(int port) {
-  switch (port) {
-    case kNorth:
-      return kSouth;
-    case kSouth:
-      return kNorth;
-    case kEast:
-      return kWest;
-    case kWest:
-      return kEast;
-    default:
-      return port;
-  }
-}
 
 bool tile_has_stage(const Plan& plan, int tile) {
   for (const auto& s : plan.stages) {
@@ -28,39 +15,24 @@ bool tile_has_stage(const Plan& plan, int tile) {
 
 }  // namespace
 
-ClockedModule::ClockedModule(const sc_core::sc_module_name& name) : sc_module(name) {
-  SC_METHOD(on_wake);
-  sensitive << wake_;
-}
-
-Cycle ClockedModule::now() { return static_cast<Cycle>(sc_core::sc_time_stamp().value() / kCyclePs); }
-
-void ClockedModule::wake(Cycle cycle) {
-  const auto delay = static_cast<std::uint64_t>(cycle - now()) * kCyclePs;
-  wake_.notify(sc_core::sc_time::from_value(delay));  // the kernel keeps an earlier pending wake-up
-}
-
-void ClockedModule::on_wake() {
-  const Cycle next = work(now());
-  if (next != kNever) wake(next);
-}
-
-RouterModule::RouterModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
-                           int tile)
-    : ClockedModule(name), rule_(plan, chip, tile, *this) {}
+RouterModule::RouterModule(const sc_core::sc_module_name& name, const Blueprint& chip, int tile)
+    : ClockedModule(name, chip.network_clock),
+      rule_(chip.plan, chip.config, chip.timing, tile, *this, chip.recorder) {}
 
 void RouterModule::put_flit(int port, const Flit& flit, Cycle arrival) {
   rule_.put_flit(port, flit, arrival);
   wake(arrival);
 }
-void RouterModule::put_credit(int port, Cycle arrival) {
-  rule_.put_credit(port, arrival);
+void RouterModule::put_credit(int port, int vc, Cycle arrival) {
+  rule_.put_credit(port, vc, arrival);
   wake(arrival);
 }
 void RouterModule::send_flit(int port, const Flit& flit, Cycle arrival) {
-  peer(port).put_flit(opposite(port), flit, arrival);
+  peer(port).put_flit(opposite_port(port), flit, arrival);
 }
-void RouterModule::send_credit(int port, Cycle arrival) { peer(port).put_credit(opposite(port), arrival); }
+void RouterModule::send_credit(int port, int vc, Cycle arrival) {
+  peer(port).put_credit(opposite_port(port), vc, arrival);
+}
 
 LinkIf& RouterModule::peer(int port) {
   switch (port) {
@@ -79,78 +51,111 @@ LinkIf& RouterModule::peer(int port) {
   }
 }
 
-CoreModule::CoreModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
-                       const Timing& timing, int tile, const Stimulus& stimulus)
-    : ClockedModule(name), rule_(plan, chip, timing, tile, stimulus, *this) {}
+CoreModule::CoreModule(const sc_core::sc_module_name& name, const Blueprint& chip, int tile)
+    : ClockedModule(name, chip.tile_clock),
+      rule_(chip.plan, chip.config, chip.timing, tile, chip.stimulus, *this, chip.recorder) {}
 
 void CoreModule::put_flit(int /*port*/, const Flit& flit, Cycle arrival) {
   rule_.put_flit(flit, arrival);
   wake(arrival);
 }
-void CoreModule::put_credit(int /*port*/, Cycle arrival) {
-  rule_.put_injection_credit(arrival);
+void CoreModule::put_credit(int /*port*/, int vc, Cycle arrival) {
+  rule_.put_injection_credit(vc, arrival);
   wake(arrival);
 }
 
-HostModule::HostModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
-                       const Timing& timing, const Stimulus& stimulus)
-    : ClockedModule(name), rule_(plan, chip, timing, stimulus, *this) {}
+HostModule::HostModule(const sc_core::sc_module_name& name, const Blueprint& chip)
+    : ClockedModule(name, chip.network_clock),
+      rule_(chip.plan, chip.config, chip.timing, chip.stimulus, *this, chip.recorder) {}
 
 void HostModule::put_flit(int /*port*/, const Flit& flit, Cycle arrival) {
   rule_.put_flit(flit, arrival);
   wake(arrival);
 }
-void HostModule::put_credit(int /*port*/, Cycle arrival) {
-  rule_.put_injection_credit(arrival);
+void HostModule::put_credit(int /*port*/, int vc, Cycle arrival) {
+  rule_.put_injection_credit(vc, arrival);
   wake(arrival);
 }
 
-TileModule::TileModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
-                       const Timing& timing, int tile, const Stimulus& stimulus, bool has_core)
-    : sc_module(name), router("router", plan, chip, tile) {
-  if (!has_core) return;
-  core = std::make_unique<CoreModule>("core", plan, chip, timing, tile, stimulus);
-  core->router.bind(router);
-  router.local.bind(*core);
+/// The kernel runs modules in an order that follows from the order in which they were made. The engines make
+/// them in opposite orders, so that a rule which leans on the order shows as a difference between the two.
+TileModule::TileModule(const sc_core::sc_module_name& name, const Blueprint& chip, int tile)
+    : sc_module(name), index(tile) {
+  const bool reference = chip.engine == Engine::kReference;
+  if (!reference) router = std::make_unique<RouterModule>("router", chip, tile);
+  if (tile_has_stage(chip.plan, tile)) core = std::make_unique<CoreModule>("core", chip, tile);
+  if (reference) router = std::make_unique<RouterModule>("router", chip, tile);
 }
 
 ChipModule::ChipModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
-                       const Timing& timing, const Stimulus& stimulus)
-    : sc_module(name), plan_(plan), chip_(chip), host_("host", plan, chip, timing, stimulus) {
-  for (int t = 0; t < plan.columns * plan.rows; ++t) {
-    const std::string tile_name =
-        "tile_" + std::to_string(plan.tile_column(t)) + "_" + std::to_string(plan.tile_row(t));
-    tiles_.push_back(std::make_unique<TileModule>(tile_name.c_str(), plan, chip, timing, t, stimulus,
-                                                  tile_has_stage(plan, t)));
-    if (tiles_.back()->core) tiles_.back()->core->sideband.bind(*this);
+                       const Timing& timing, const Stimulus& stimulus, Engine engine, Recorder* recorder)
+    : sc_module(name),
+      plan_(plan),
+      chip_(chip),
+      blueprint_{plan,
+                 chip,
+                 timing,
+                 stimulus,
+                 engine,
+                 recorder,
+                 ClockDomain("tile_clock", timing.tile_period, engine),
+                 ClockDomain("network_clock", timing.network_period, engine)},
+      tiles_(static_cast<std::size_t>(plan.columns * plan.rows)) {
+  const int count = static_cast<int>(tiles_.size());
+  if (engine == Engine::kReference) {
+    for (int t = count - 1; t >= 0; --t) make_tile(t);
+    host_ = std::make_unique<HostModule>("host", blueprint_);
+  } else {
+    host_ = std::make_unique<HostModule>("host", blueprint_);
+    for (int t = 0; t < count; ++t) make_tile(t);
   }
-  for (int t = 0; t < num_tiles(); ++t) {
-    if (plan.tile_column(t) + 1 < plan.columns) {
-      tile(t).router.east.bind(tile(t + 1).router);
-      tile(t + 1).router.west.bind(tile(t).router);
-    }
-    if (plan.tile_row(t) + 1 < plan.rows) {
-      tile(t).router.south.bind(tile(t + plan.columns).router);
-      tile(t + plan.columns).router.north.bind(tile(t).router);
-    }
-  }
-  auto& beside_host = tile(chip.host_port.row * plan.columns + chip.host_port.column);
-  beside_host.router.host.bind(host_);
-  host_.router.bind(beside_host.router);
-  host_.sideband.bind(*this);
-
+  connect();
   stages_left_.assign(static_cast<std::size_t>(plan.timesteps), 0);
   for (const auto& s : plan.stages) {
     for (int t = 0; t < s.timesteps; ++t) ++stages_left_[static_cast<std::size_t>(t)];
   }
 }
 
+void ChipModule::make_tile(int t) {
+  const std::string tile_name =
+      "tile_" + std::to_string(plan_.tile_column(t)) + "_" + std::to_string(plan_.tile_row(t));
+  tiles_[static_cast<std::size_t>(t)] = std::make_unique<TileModule>(tile_name.c_str(), blueprint_, t);
+}
+
+void ChipModule::connect() {
+  for (auto& t : tiles_) {
+    auto& router = *t->router;
+    if (t->core) {
+      t->core->sideband.bind(*this);
+      t->core->router.bind(router);
+      router.local.bind(*t->core);
+    }
+    if (plan_.tile_column(t->index) + 1 < plan_.columns) {
+      router.east.bind(*tile(t->index + 1).router);
+      tile(t->index + 1).router->west.bind(router);
+    }
+    if (plan_.tile_row(t->index) + 1 < plan_.rows) {
+      router.south.bind(*tile(t->index + plan_.columns).router);
+      tile(t->index + plan_.columns).router->north.bind(router);
+    }
+  }
+  auto& beside_host = *tile(chip_.host_port.row * plan_.columns + chip_.host_port.column).router;
+  beside_host.host.bind(*host_);
+  host_->router.bind(beside_host);
+  host_->sideband.bind(*this);
+}
+
+bool ChipModule::finished() const {
+  const auto done = [](const auto& t) { return !t->core || t->core->rule().finished(); };
+  return host_->rule().finished() && std::all_of(tiles_.begin(), tiles_.end(), done);
+}
+
 void ChipModule::send_limit(int flow, std::int64_t limit, Cycle arrival) {
   const auto& producer =
       plan_.stages[static_cast<std::size_t>(plan_.flows[static_cast<std::size_t>(flow)].producer)];
   if (producer.kind == StageKind::kHostInput) {
-    host_.rule().put_limit(flow, limit, arrival);
-    host_.wake(arrival);
+    host_->rule().put_limit(flow, limit, arrival);
+    host_->wake(arrival);
   } else {
     auto& core = *tile(producer.tile).core;
     core.rule().put_limit(flow, limit, arrival);
@@ -161,17 +166,19 @@ void ChipModule::send_limit(int flow, std::int64_t limit, Cycle arrival) {
 /// All of a timestep done by all stages: the next one may start everywhere.
 void ChipModule::timestep_done(int /*stage*/, int timestep, Cycle arrival) {
   --stages_left_[static_cast<std::size_t>(timestep)];
+  last_end_ = std::max(last_end_, arrival);  // word from the host port takes longer to cross into this clock
   if (chip_.schedule != Schedule::kTimestepSequential) return;
   while (timesteps_done_ < plan_.timesteps && stages_left_[static_cast<std::size_t>(timesteps_done_)] == 0) {
     ++timesteps_done_;
-    const Cycle release = arrival + chip_.tile.barrier_latency_cycles;
+    const Cycle release = last_end_ + chip_.tile.barrier_latency_cycles * blueprint_.timing.tile_period;
     for (auto& t : tiles_) {
       if (!t->core) continue;
       t->core->rule().release_timesteps(timesteps_done_ + 1, release);
       t->core->wake(release);
     }
-    host_.rule().release_timesteps(timesteps_done_ + 1, release);
-    host_.wake(release);
+    const Cycle at_host = release + blueprint_.timing.crossing_to_network;
+    host_->rule().release_timesteps(timesteps_done_ + 1, at_host);
+    host_->wake(at_host);
   }
 }
 

@@ -36,11 +36,11 @@ enum class StageKind { kHostInput, kMvm, kNode, kPool, kHostOutput };
 /// One crossbar's share of a weight matrix.
 struct Piece {
   int row_block = 0, column_block = 0;  ///< row blocks of a column block add up to its outputs
-  int row_begin = 0;                    ///< of the whole matrix's rows (kernel position x input channel)
-  int rows = 0;                         ///< wordlines in use
-  int outputs = 0;                      ///< channels that its columns hold
-  int columns = 0;                      ///< bitlines in use: outputs x columns per output, reference column
-  int pe = 0, crossbar = 0;             ///< of the first copy
+  int row_begin = 0;         ///< in the whole matrix's rows: kernel position * input channels + channel
+  int rows = 0;              ///< wordlines in use
+  int outputs = 0;           ///< channels that its columns hold
+  int columns = 0;           ///< bitlines in use: outputs x columns per output, reference column
+  int pe = 0, crossbar = 0;  ///< of the first copy
 };
 
 struct Stage {
@@ -62,7 +62,9 @@ struct Stage {
   int weight_rows = 0;     ///< of the whole matrix
   int weight_bits = 8;
   std::vector<Piece> pieces;  ///< of one copy; first row block of a column block first
-  int copies = 1;             ///< of the weights in this tile; window n is read by copy n % copies
+  /// Of the weights in this tile; window n is read by copy n % copies. A further copy is taken to sum its
+  /// pieces in the time of the first.
+  int copies = 1;
   int channel_begin = 0, channel_end = 0;  ///< outputs whose sums end in this tile
   int send_begin = 0,
       send_end = 0;  ///< outputs whose partial sums go to the owner tile before it (empty: none)
@@ -100,13 +102,13 @@ struct Route {
   std::vector<int> flows;  ///< to deliver; more than one of them may end in the same tile
   std::vector<int> tiles;  ///< where they end, each once, ascending
   bool to_host = false;    ///< the one destination is the host port beside tiles[0]
-  int links = 0;           ///< that a flit passes in all, whichever minimal way it takes; routers: links + 1
+  int links = 0;           ///< that a flit passes in all, whichever minimal way it takes; it leaves routers links + tiles times
 };
 
 struct LayerPlan {
   std::string name, kind;
-  int crossbars = 0;
-  std::int64_t weights = 0;
+  int crossbars = 0;         ///< with copies
+  std::int64_t weights = 0;  ///< once, whatever the copies
   std::vector<int> tiles;
 };
 
@@ -118,11 +120,11 @@ struct Plan {
   std::vector<LayerPlan> layers;    ///< layer 0 is "(shared)"
   std::vector<int> tile_layer;      ///< per powered tile: the layer that pays its area and leakage, 0 if none
   std::vector<char> tile_used;      ///< per powered tile: whether anything lives there
-  std::vector<int> crossbars_used;  ///< per powered tile
+  std::vector<int> crossbars_used;  ///< per powered tile: with weights in them, copies included
   int columns = 0, rows = 0;        ///< powered mesh: rows down to the last one in use
   int tiles_used = 0;
   int timesteps = 0;
-  std::int64_t weights = 0, weight_memory_bits = 0;
+  std::int64_t weights = 0, weight_memory_bits = 0;  ///< each weight once, whatever the copies
 
   int tile_column(int tile) const { return tile % columns; }
   int tile_row(int tile) const { return tile / columns; }
@@ -130,6 +132,18 @@ struct Plan {
 
 /// Flits of a packet with `payload_bits` behind its header.
 int packet_flits(const ChipConfig& chip, int payload_bits);
+
+/// Payload bits of the packet that carries an item of a flow. `signal`: the flow's, nullptr when it carries
+/// values; `ones`: channels of the item with a value other than 0 (unused when it carries values).
+///
+/// Spikes and counts, as chip.spike_encoding says: `bitmap` channels x bits, nothing when no bit is set;
+/// `address_event` an address of ceil(log2(channels)) bits, at least 1, per channel that is not 0, and its
+/// value where that has more than one bit; `smaller` the smaller of the two. Values, partial sums and the
+/// input always carry every bit.
+int packet_payload_bits(const ChipConfig& chip, const Flow& flow, const Signal* signal, int ones);
+
+/// Flits of the largest packet of a flow.
+int packet_flits_worst(const ChipConfig& chip, const Flow& flow, const Signal* signal);
 
 /// Lowers, maps and places. `input_frames`: 1 when the input is the same at every timestep. Throws InputError
 /// naming `network_path` when the network does not fit (what it needs, what there is) or has a node the chip

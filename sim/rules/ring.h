@@ -13,6 +13,7 @@ class Ring {
   std::size_t size() const { return size_; }
   T& front() { return data_[head_]; }
   const T& front() const { return data_[head_]; }
+  const T& operator[](std::size_t i) const { return data_[(head_ + i) & (data_.size() - 1)]; }  ///< 0: front
   void push(T value) {
     if (size_ == data_.size()) grow();
     data_[(head_ + size_) & (data_.size() - 1)] = std::move(value);

@@ -3,92 +3,239 @@
 #include <algorithm>
 
 namespace spikeloop::sim {
+namespace {
 
-Router::Router(const Plan& plan, const ChipConfig& chip, int tile, RouterPorts& ports)
-    : plan_(plan),
-      column_(plan.tile_column(tile)),
-      row_(plan.tile_row(tile)),
-      latency_cycles_(chip.router.latency_cycles),
-      link_cycles_(chip.link.latency_cycles),
-      host_tile_(chip.host_port.row * plan.columns + chip.host_port.column),
-      tile_(tile),
-      ports_(ports) {
-  credits_.fill(chip.router.buffer_flits);
-  owner_.fill(-1);
-  last_grant_.fill(kNumPorts - 1);
+/// Whether the XY path of a multicast to (column, row), which has come in through `port` of the router at
+/// (here_column, here_row), goes on from here.
+bool lies_ahead(int port, int column, int row, int here_column, int here_row) {
+  switch (port) {
+    case kWest:
+      return column >= here_column;
+    case kEast:
+      return column <= here_column;
+    case kNorth:
+      return column == here_column && row >= here_row;
+    case kSouth:
+      return column == here_column && row <= here_row;
+    default:
+      return true;  // from the source
+  }
 }
 
-int Router::route(const Flit& flit) const {
-  const auto& way = plan_.routes[static_cast<std::size_t>(flit.route)];
-  const int column = plan_.tile_column(way.tiles[0]);
-  const int row = plan_.tile_row(way.tiles[0]);
+/// Steps from `last` to `index` in a round of `size`: 1 for the next one, `size` for `last` itself.
+int round_robin_distance(int index, int last, int size) { return (index - last + size - 1) % size + 1; }
+
+}  // namespace
+
+Router::Router(const Plan& plan, const ChipConfig& chip, const Timing& timing, int tile, RouterPorts& ports,
+               Recorder* recorder)
+    : plan_(plan),
+      channels_(chip.router.virtual_channels),
+      tile_(tile),
+      column_(plan.tile_column(tile)),
+      row_(plan.tile_row(tile)),
+      adaptive_(chip.router.routing == Routing::kWestFirst),
+      period_(timing.network_period),
+      latency_(chip.router.latency_cycles * timing.network_period),
+      link_(chip.link.latency_cycles * timing.network_period),
+      to_tile_(timing.crossing_to_tile_from_network),
+      ports_(ports),
+      recorder_(recorder),
+      inputs_(static_cast<std::size_t>(kNumPorts * channels_)) {
+  for (int port = 0; port < kNumPorts; ++port) {
+    outputs_.emplace_back(port == kLocal || port == kHost ? 1 : channels_, chip.router.buffer_flits);
+    outputs_.back().last_input = kNumPorts * channels_ - 1;
+  }
+  last_channel_.fill(channels_ - 1);
+}
+
+void Router::put_flit(int port, const Flit& flit, Cycle arrival) {
+  inputs_[static_cast<std::size_t>(port * channels_ + flit.vc)].fifo.push({flit, edge(arrival) + latency_});
+}
+
+void Router::put_credit(int port, int vc, Cycle arrival) {
+  outputs_[static_cast<std::size_t>(port)].credits.put(vc, edge(arrival));
+}
+
+int Router::xy_port(int tile) const {
+  const int column = plan_.tile_column(tile);
+  const int row = plan_.tile_row(tile);
   if (column > column_) return kEast;
   if (column < column_) return kWest;
   if (row > row_) return kSouth;
   if (row < row_) return kNorth;
-  return way.to_host ? kHost : kLocal;
+  return kLocal;
 }
 
-void Router::put_flit(int port, const Flit& flit, Cycle arrival) {
-  fifo_[static_cast<std::size_t>(port)].push({flit, arrival + latency_cycles_});
+int Router::unicast_port(const Route& way) const {
+  const int x = xy_port(way.tiles[0]);
+  if (x == kLocal) return way.to_host ? kHost : kLocal;
+  const int row = plan_.tile_row(way.tiles[0]);
+  if (!adaptive_ || x != kEast || row == row_) return x;
+  const int y = row > row_ ? kSouth : kNorth;
+  return free_credits(y) > free_credits(x) ? y : x;
 }
 
-void Router::put_credit(int port, Cycle arrival) {
-  coming_credits_[static_cast<std::size_t>(port)].push(arrival);
+void Router::find_branches(Input& input, int port) const {
+  const auto& way = plan_.routes[static_cast<std::size_t>(input.fifo.front().flit.route)];
+  input.num_branches = 0;
+  if (way.tiles.size() == 1) {
+    input.branches[0] = {};
+    input.branches[0].port = unicast_port(way);
+    input.num_branches = 1;
+    return;
+  }
+  std::array<bool, kNumPorts> taken{};
+  for (int tile : way.tiles) {
+    if (lies_ahead(port, plan_.tile_column(tile), plan_.tile_row(tile), column_, row_)) {
+      taken[static_cast<std::size_t>(xy_port(tile))] = true;
+    }
+  }
+  for (int out = 0; out < kNumPorts; ++out) {
+    if (!taken[static_cast<std::size_t>(out)]) continue;
+    auto& branch = input.branches[static_cast<std::size_t>(input.num_branches++)];
+    branch = {};
+    branch.port = out;
+  }
+}
+
+/// A channel for a new packet, or -1.
+int Router::free_channel(int port) const {
+  const auto& out = outputs_[static_cast<std::size_t>(port)];
+  int best = -1;
+  for (int vc = 0; vc < out.credits.channels(); ++vc) {
+    if (out.held[static_cast<std::size_t>(vc)] != 0 || out.credits.available(vc) == 0) continue;
+    if (best < 0 || out.credits.available(vc) > out.credits.available(best)) best = vc;
+  }
+  return best;
+}
+
+int Router::free_credits(int port) const {
+  const auto& out = outputs_[static_cast<std::size_t>(port)];
+  int sum = 0;
+  for (int vc = 0; vc < out.credits.channels(); ++vc) {
+    if (out.held[static_cast<std::size_t>(vc)] == 0) sum += out.credits.available(vc);
+  }
+  return sum;
+}
+
+/// Steps 1 and 2: each output's pick of those that ask for it.
+void Router::request(Cycle now) {
+  grants_.fill({});
+  const int size = static_cast<int>(inputs_.size());
+  for (int i = 0; i < size; ++i) {
+    auto& input = inputs_[static_cast<std::size_t>(i)];
+    if (input.fifo.empty() || input.fifo.front().ready > now) continue;
+    const bool chooses = adaptive_ && input.num_branches == 1 && input.branches[0].vc < 0;
+    if (input.num_branches == 0 || chooses) find_branches(input, i / channels_);
+    for (int b = 0; b < input.num_branches; ++b) {
+      const auto& branch = input.branches[static_cast<std::size_t>(b)];
+      if (branch.done || branch.position >= input.fifo.size() || input.fifo[branch.position].ready > now)
+        continue;
+      const auto& out = outputs_[static_cast<std::size_t>(branch.port)];
+      if (branch.vc < 0 ? free_channel(branch.port) < 0 : out.credits.available(branch.vc) == 0) continue;
+      auto& grant = grants_[static_cast<std::size_t>(branch.port)];
+      if (grant.input < 0 || round_robin_distance(i, out.last_input, size) <
+                                 round_robin_distance(grant.input, out.last_input, size)) {
+        grant = {i, b};
+      }
+    }
+  }
+}
+
+/// Step 3: what each port reads; other picks are dropped.
+void Router::accept() {
+  const auto key = [&](const Grant& grant) {
+    const auto& input = inputs_[static_cast<std::size_t>(grant.input)];
+    const int last = last_channel_[static_cast<std::size_t>(grant.input / channels_)];
+    return std::make_pair(round_robin_distance(grant.input % channels_, last, channels_),
+                          input.branches[static_cast<std::size_t>(grant.branch)].position);
+  };
+  std::array<Grant, kNumPorts> best;  // per input port
+  for (const auto& grant : grants_) {
+    if (grant.input < 0) continue;
+    auto& chosen = best[static_cast<std::size_t>(grant.input / channels_)];
+    if (chosen.input < 0 || key(grant) < key(chosen)) chosen = grant;
+  }
+  for (auto& grant : grants_) {
+    if (grant.input < 0) continue;
+    if (key(best[static_cast<std::size_t>(grant.input / channels_)]) < key(grant)) grant = {};
+  }
+}
+
+void Router::send(const Grant& grant, int port, Cycle now) {
+  auto& out = outputs_[static_cast<std::size_t>(port)];
+  auto& input = inputs_[static_cast<std::size_t>(grant.input)];
+  auto& branch = input.branches[static_cast<std::size_t>(grant.branch)];
+  Flit flit = input.fifo[branch.position++].flit;
+  if (flit.head) {
+    branch.vc = free_channel(port);
+    out.held[static_cast<std::size_t>(branch.vc)] = 1;
+  }
+  flit.vc = static_cast<std::uint8_t>(branch.vc);
+  out.credits.take(branch.vc);
+  out.last_input = grant.input;
+  last_channel_[static_cast<std::size_t>(grant.input / channels_)] = grant.input % channels_;
+  if (flit.tail) {
+    out.held[static_cast<std::size_t>(branch.vc)] = 0;
+    branch.done = true;
+  }
+  ++flits_;
+  if (port != kLocal && port != kHost) ++link_flits_;
+  if (recorder_ != nullptr)
+    recorder_->record({now, EventKind::kFlitRouted, tile_, flit.route * 8 + port, flit.item});
+  ports_.send_flit(port, flit, now + link_ + (port == kLocal ? to_tile_ : 0));
+  if (std::any_of(input.branches.begin(), input.branches.begin() + input.num_branches,
+                  [](const Branch& b) { return b.position == 0; }))
+    return;
+  // All branches have read the front flit.
+  if (input.fifo.front().flit.tail) {
+    input.num_branches = 0;
+  } else {
+    for (int b = 0; b < input.num_branches; ++b) --input.branches[static_cast<std::size_t>(b)].position;
+  }
+  input.fifo.pop();
+  const int in = grant.input / channels_;
+  ports_.send_credit(in, grant.input % channels_, now + link_ + (in == kLocal ? to_tile_ : 0));
 }
 
 Cycle Router::evaluate(Cycle now) {
-  std::array<int, kNumPorts> wants{};  // output that each input's front flit may take now, -1 none
-  for (std::size_t p = 0; p < kNumPorts; ++p) {
-    while (!coming_credits_[p].empty() && coming_credits_[p].front() <= now) {
-      coming_credits_[p].pop();
-      ++credits_[p];
-    }
-    wants[p] = !fifo_[p].empty() && fifo_[p].front().ready <= now ? route(fifo_[p].front().flit) : -1;
+  for (auto& out : outputs_) out.credits.take_arrivals(now);
+  request(now);
+  accept();
+  bool moved = false;
+  for (int port = 0; port < kNumPorts; ++port) {
+    const Grant grant = grants_[static_cast<std::size_t>(port)];
+    if (grant.input < 0) continue;
+    send(grant, port, now);
+    moved = true;
   }
-  for (std::size_t out = 0; out < kNumPorts; ++out) {
-    if (credits_[out] == 0) continue;
-    int in = owner_[out];
-    if (in < 0) {
-      for (int step = 1; step <= kNumPorts; ++step) {
-        const int candidate = (last_grant_[out] + step) % kNumPorts;
-        if (wants[static_cast<std::size_t>(candidate)] == static_cast<int>(out)) {
-          in = candidate;
-          break;
-        }
-      }
-      if (in < 0) continue;
-      last_grant_[out] = in;
-    } else if (wants[static_cast<std::size_t>(in)] != static_cast<int>(out)) {
-      continue;
-    }
-    auto& fifo = fifo_[static_cast<std::size_t>(in)];
-    const Flit flit = fifo.front().flit;
-    fifo.pop();
-    wants[static_cast<std::size_t>(in)] = -1;  // one flit per input and cycle
-    owner_[out] = flit.tail ? -1 : in;
-    --credits_[out];
-    ++flits_;
-    if (out != kLocal && out != kHost) ++link_flits_;
-    ports_.send_flit(static_cast<int>(out), flit, now + link_cycles_);
-    ports_.send_credit(in, now + link_cycles_);
-  }
+  return next_event(now, moved);
+}
+
+Cycle Router::next_event(Cycle now, bool moved) const {
   Cycle next = kNever;
-  for (std::size_t p = 0; p < kNumPorts; ++p) {
-    if (!coming_credits_[p].empty()) next = std::min(next, coming_credits_[p].front());
-    if (fifo_[p].empty()) continue;
-    const auto& front = fifo_[p].front();
-    if (front.ready > now) {
-      next = std::min(next, front.ready);
-    } else if (credits_[static_cast<std::size_t>(route(front.flit))] > 0) {
-      next = std::min(next, now + 1);  // lost arbitration; without a credit, the credit's arrival wakes it
+  for (const auto& out : outputs_) next = std::min(next, out.credits.next_arrival());
+  const auto waits = [&](const Waiting& waiting) {
+    if (waiting.ready > now) {
+      next = std::min(next, waiting.ready);
+    } else if (moved) {
+      next = std::min(next, now + period_);
+    }  // else it could not even ask: the credit that it waits for is told
+  };
+  for (const auto& input : inputs_) {
+    if (input.fifo.empty()) continue;
+    if (input.num_branches == 0) waits(input.fifo.front());
+    for (int b = 0; b < input.num_branches; ++b) {
+      const auto& branch = input.branches[static_cast<std::size_t>(b)];
+      if (!branch.done && branch.position < input.fifo.size()) waits(input.fifo[branch.position]);
     }
   }
   return next;
 }
 
 bool Router::idle() const {
-  return std::all_of(fifo_.begin(), fifo_.end(), [](const auto& f) { return f.empty(); });
+  return std::all_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.fifo.empty(); });
 }
 
 }  // namespace spikeloop::sim

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/adc_law.h"
+
 namespace spikeloop::sim {
 
 int cycles_of(double time_ns, double frequency_mhz) {
@@ -26,7 +28,8 @@ Timing make_timing(const ChipConfig& chip) {
   t.crossing_to_network = network_differs ? crossing * t.network_period : 0;
   t.crossing_to_array = array_differs ? crossing * t.array_period : 0;
   t.read_cycles = cycles_of(chip.crossbar.read_latency_ns, chip.array_mhz());
-  t.conversion_cycles = cycles_of(chip.adc.conversion_latency_ns, chip.array_mhz());
+  t.conversion_cycles = cycles_of(adc_latency_ns(chip.adc), chip.array_mhz());
+  t.conversion_interval = (t.conversion_cycles + chip.adc.pipeline_stages - 1) / chip.adc.pipeline_stages;
   t.adcs_per_crossbar = std::max(1, chip.crossbar.columns / chip.adc.columns_per_adc);
   t.empty_packet_flits = packet_flits(chip, 0);
   return t;
@@ -35,9 +38,16 @@ Timing make_timing(const ChipConfig& chip) {
 Cycle crossbar_cycles(const Timing& timing, bool sample_and_hold, std::int64_t passes, int phases) {
   if (passes == 0) return 0;
   const Cycle read = timing.read_cycles;
-  const Cycle convert = Cycle{phases} * timing.conversion_cycles;
-  if (sample_and_hold) return read + (passes - 1) * std::max(read, convert) + convert;
-  return passes * (read + convert);
+  const Cycle sampled = Cycle{phases} * timing.conversion_interval;
+  const Cycle rest = timing.conversion_cycles - timing.conversion_interval;
+  if (sample_and_hold) return read + (passes - 1) * std::max(read, sampled) + sampled + rest;
+  return passes * (read + sampled) + rest;
+}
+
+Cycle limit_delay(const Timing& timing, const Flow& flow, bool sender_is_host) {
+  if (flow.local) return timing.tile_period;
+  return timing.tile_period + flow.hops * timing.network_period + timing.crossing_to_network +
+         (sender_is_host ? 0 : timing.crossing_to_tile_from_network);
 }
 
 std::int64_t read_passes(const ChipConfig& chip, int active) {

@@ -487,7 +487,12 @@ TEST_F(ConfigTest, DescriptionAddsUp) {
   has("4 PEs with 8 crossbars each = 32 crossbars");
   has("8 bits = 4 slices x 2 columns = 8 cells");
   has("4,194,304 weights at most (4096.0 KiB) in 2,048 crossbars");  // 2048 x 128 x 128 / 8
-  has("1 cycle + 8 conversions x 10 cycles = 81 cycles");
+  has("32 rows of level 3 add up to 96: 7 ADC bits needed, 6 there: full columns are rounded or clipped");
+  has("128 inputs x 16 outputs = 2,048 weights\n");
+  has("16,384 and 65,536 weights");  // x 8 crossbars x 4 PEs
+  has("64 channels without a spike: 1 flit, as bitmap: 2 flits, as values: 17 flits");  // 32, 96, 1056 bits
+  has("65,536 neurons in a tile");                                                      // 1 Mbit / 16
+  has("1 cycle + 8 conversions x 10 cycles = 81 cycles, the next one after 81: ADC-limited");
   has("3.24 Tconversions/s by 32,768 ADCs");  // 2048 x 128 / 81 ns
   // Per tile: 32 x (9693 + 573.8 + 369.2 + 16 x (302.5 + 47.9)) + 69974 + 2392064 x 0.3366 + 16 x (136.7 +
   // 230.8 + 136.7) + 11200 + 37500 + 7500 = 1459166.7 um2; 64 of them and 37500 for the host port.

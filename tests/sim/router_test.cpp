@@ -15,12 +15,16 @@ struct Sent {
   Cycle arrival;
 };
 
-class Recorder : public RouterPorts {
+class Sends : public RouterPorts {
  public:
   void send_flit(int port, const Flit& flit, Cycle arrival) override {
     flits.push_back({port, flit, arrival});
   }
-  void send_credit(int port, Cycle arrival) override { credits.push_back({port, {}, arrival}); }
+  void send_credit(int port, int vc, Cycle arrival) override {
+    Sent sent{port, {}, arrival};
+    sent.flit.vc = static_cast<std::uint8_t>(vc);
+    credits.push_back(sent);
+  }
   std::vector<Sent> flits, credits;
 };
 
@@ -60,11 +64,12 @@ class RouterTest : public ::testing::Test {
   }
   ChipConfig chip;
   Plan plan;
-  Recorder out;
+  Timing timing;
+  Sends out;
 };
 
 TEST_F(RouterTest, RoutesColumnFirst) {
-  Router router(plan, chip, 4, out);
+  Router router(plan, chip, timing, 4, out);
   // Tiles 0..8 of the mesh seen from its middle: west first, then north or south.
   const std::map<int, int> expected{{0, kWest}, {1, kNorth}, {2, kEast},  {3, kWest}, {4, kLocal},
                                     {5, kEast}, {6, kWest},  {7, kSouth}, {8, kEast}};
@@ -73,7 +78,7 @@ TEST_F(RouterTest, RoutesColumnFirst) {
     router.put_flit(kHost, flit(tile, true, true), now);
     for (int i = 0; i < 4; ++i) {
       router.evaluate(now++);
-      if (!out.flits.empty() && i < 3) router.put_credit(out.flits.back().port, now);
+      if (!out.flits.empty() && i < 3) router.put_credit(out.flits.back().port, 0, now);
     }
     ASSERT_FALSE(out.flits.empty());
     EXPECT_EQ(out.flits.back().port, port) << "to tile " << tile;
@@ -82,7 +87,7 @@ TEST_F(RouterTest, RoutesColumnFirst) {
 }
 
 TEST_F(RouterTest, LeavesAfterItsLatencyAndNotACycleEarlier) {
-  Router router(plan, chip, 4, out);
+  Router router(plan, chip, timing, 4, out);
   router.put_flit(kWest, flit(5, true, true), 10);
   EXPECT_EQ(router.evaluate(11), 12);
   EXPECT_TRUE(out.flits.empty());
@@ -95,7 +100,7 @@ TEST_F(RouterTest, LeavesAfterItsLatencyAndNotACycleEarlier) {
 
 TEST_F(RouterTest, APacketHoldsItsOutputUntilTheTail) {
   chip.router.buffer_flits = 4;
-  Router router(plan, chip, 4, out);
+  Router router(plan, chip, timing, 4, out);
   router.put_flit(kWest, flit(5, true, false, 1), 0);
   router.put_flit(kNorth, flit(5, true, true, 2),
                   1);  // a cycle later, so that the first packet wins the output
@@ -112,14 +117,14 @@ TEST_F(RouterTest, APacketHoldsItsOutputUntilTheTail) {
 }
 
 TEST_F(RouterTest, TakesTurnsAmongInputs) {
-  Router router(plan, chip, 4, out);
+  Router router(plan, chip, timing, 4, out);
   for (int i = 0; i < 4; ++i) {
     router.put_flit(kWest, flit(5, true, true, 100 + i), 0);
     router.put_flit(kNorth, flit(5, true, true, 200 + i), 0);
   }
   for (Cycle c = 2; c < 10; ++c) {
     router.evaluate(c);
-    router.put_credit(kEast, c + 1);
+    router.put_credit(kEast, 0, c + 1);
   }
   ASSERT_EQ(out.flits.size(), 8U);
   for (std::size_t i = 1; i < 8; ++i)
@@ -128,13 +133,13 @@ TEST_F(RouterTest, TakesTurnsAmongInputs) {
 
 TEST_F(RouterTest, WaitsForCredits) {
   chip.router.buffer_flits = 1;
-  Router router(plan, chip, 4, out);
+  Router router(plan, chip, timing, 4, out);
   router.put_flit(kWest, flit(5, true, true, 1), 0);
   router.put_flit(kWest, flit(5, true, true, 2), 1);
   router.evaluate(2);
   EXPECT_EQ(router.evaluate(3), kNever);
   EXPECT_EQ(out.flits.size(), 1U);
-  router.put_credit(kEast, 7);
+  router.put_credit(kEast, 0, 7);
   router.evaluate(6);
   EXPECT_EQ(out.flits.size(), 1U);
   router.evaluate(7);

@@ -74,8 +74,8 @@ TEST_F(StimulusTest, InputIntegersBecomeTwosComplementPlanes) {
   EXPECT_EQ(bit(planes[1], 5), 0);
   EXPECT_EQ(bit(planes[2], 5), 1);
   EXPECT_EQ(bit(planes[3], 5), 1);
-  EXPECT_TRUE(stimulus.item_active(plan, 0, 0, 2)) << "pixel 2 holds channels 4 and 5";
-  EXPECT_FALSE(stimulus.item_active(plan, 0, 0, 3));
+  EXPECT_EQ(stimulus.item_ones(plan, 0, 0, 2), 1) << "pixel 2 holds channels 4 and 5";
+  EXPECT_EQ(stimulus.item_ones(plan, 0, 0, 3), 0);
 }
 
 TEST_F(StimulusTest, SaysWhatTheTraceLacks) {

@@ -19,7 +19,7 @@ TEST(Timing, NanosecondsCoverWholeCycles) {
 TEST(Timing, SampleAndHoldOverlapsReadsWithConversions) {
   Timing t;
   t.read_cycles = 2;
-  t.conversion_cycles = 3;
+  t.conversion_cycles = t.conversion_interval = 3;
   EXPECT_EQ(crossbar_cycles(t, false, 0, 4), 0);
   EXPECT_EQ(crossbar_cycles(t, false, 2, 4), 2 * (2 + 12));
   EXPECT_EQ(crossbar_cycles(t, true, 2, 4), 2 + 12 + 12);

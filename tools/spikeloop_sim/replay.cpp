@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/program_options/value_semantic.hpp>
 #include <cstdint>
 #include <iostream>
@@ -8,7 +9,9 @@
 #include "sim/analytic/comparison.h"
 #include "sim/config/chip_config.h"
 #include "sim/config/chip_texts.h"
+#include "sim/mapping/plan.h"
 #include "sim/measurement.h"
+#include "sim/network_description.h"
 #include "sim/report.h"
 #include "sim/simulate.h"
 #include "tools/spikeloop_sim/commands.h"
@@ -23,7 +26,7 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: spikeloop-sim --network N.nir --trace T.h5 --hw CHIP.json [options]\n"
-    "       spikeloop-sim --check CHIP.json [--set PATH=VALUE ...]\n"
+    "       spikeloop-sim --check CHIP.json [--network N.nir] [--set PATH=VALUE ...]\n"
     "       spikeloop-sim --help-config\n\n"
     "Replays the recorded spikes of a network on a compute-in-memory chip, cycle by cycle, and measures "
     "latency,\n"
@@ -60,7 +63,8 @@ void describe(Options& o, po::options_description& options) {
       "also print each layer beside SpikeSim's formulas and the closed form, with what the differences are "
       "due to (\"analytic\" in the JSON)");
   add("quiet", po::bool_switch(&o.quiet), "neither table nor progress; needs --out");
-  add("check", po::value(&o.check)->value_name("FILE"), "read a chip and explain it in words");
+  add("check", po::value(&o.check)->value_name("FILE"),
+      "read a chip and explain it in words; with --network also where that would lie on it");
   add("help-config", "print every key of a chip's file");
   add("config-page", "print the reference page of a chip's keys (Markdown)");
   add("config-schema", "print the JSON Schema of a chip's file");
@@ -117,13 +121,19 @@ void simulate(const Options& options) {
 }
 
 void check(const Options& options) {
-  for (const Given& given :
-       {Given{"--network", options.network}, Given{"--trace", options.trace}, Given{"--hw", options.hw},
-        Given{"--samples", options.samples}, Given{"--out", options.out}}) {
+  for (const Given& given : {Given{"--trace", options.trace}, Given{"--hw", options.hw},
+                             Given{"--samples", options.samples}, Given{"--out", options.out}}) {
     if (given.value.empty()) continue;
     throw InputError("command line", given.option, "it beside --check", "either --check or a simulation");
   }
-  std::cout << sim::describe_chip(sim::read_chip_config(options.check, overrides_of(options)));
+  const sim::ChipConfig chip = sim::read_chip_config(options.check, overrides_of(options));
+  if (options.network.empty()) {
+    std::cout << sim::describe_chip(chip);
+    return;
+  }
+  const traces::Network network = traces::read_nir(options.network);
+  const sim::Plan plan = sim::make_plan(network, chip, std::max(1, network.timesteps), 1, options.network);
+  std::cout << sim::describe_chip(chip) << sim::describe_plan(plan, chip);
 }
 
 }  // namespace

@@ -1,0 +1,75 @@
+#include "sim/engine/run.h"
+
+#include <algorithm>
+
+#include "sim/engine/chip_module.h"
+#include "sim/engine/fresh_kernel.h"
+#include "sim/engine/stall.h"
+
+namespace spikeloop::sim {
+namespace {
+
+RunResult result_of(const Plan& plan, ChipModule& chip) {
+  RunResult r;
+  r.stages.resize(plan.stages.size());
+  r.route_flits.assign(plan.routes.size(), 0);
+  const auto add_sender = [&](const auto& rule) {
+    r.packets += rule.packets();
+    r.flits_injected += rule.flits_injected();
+    r.flits_delivered += rule.flits_ejected();
+    for (std::size_t i = 0; i < r.route_flits.size(); ++i) {
+      r.route_flits[i] += rule.flits_of_route(static_cast<int>(i));
+    }
+  };
+  for (const auto& tile : chip.tiles()) {
+    r.routers.push_back({tile->router->rule().flits(), tile->router->rule().link_flits()});
+    if (!tile->core) continue;
+    const auto& rule = tile->core->rule();
+    add_sender(rule);
+    for (int s : rule.stages()) r.stages[static_cast<std::size_t>(s)] = rule.counters(s);
+  }
+  add_sender(chip.host());
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const auto kind = plan.stages[s].kind;
+    if (kind != StageKind::kHostInput && kind != StageKind::kHostOutput) continue;
+    r.stages[s] = chip.host().counters(static_cast<int>(s));
+  }
+  r.cycles = chip.host().last_arrival() + 1;
+  return r;
+}
+
+/// Grows with everything that a rule does and stands still when nothing happens.
+std::int64_t progress(const RunResult& r) {
+  std::int64_t sum = r.flits_injected + r.flits_delivered;
+  for (const auto& s : r.stages) {
+    sum += s.items + s.busy_cycles;
+    for (auto count : s.events.count) sum += count;
+  }
+  for (const auto& router : r.routers) sum += router.flits;
+  return sum;
+}
+
+}  // namespace
+
+/// The kernel runs in slices. In the fast engine all is over when no module waits for a cycle any more. The
+/// clocks of the reference engine tick for ever, so there it is over when nothing has happened for longer
+/// than anything on this chip can take; both engines stop for good after such a silence, whatever their
+/// modules still wait for.
+RunResult run_sample(const Plan& plan, const ChipConfig& chip, const Timing& timing, const Stimulus& stimulus,
+                     Engine engine, Recorder* recorder) {
+  FreshKernel kernel;
+  ChipModule module("chip", plan, chip, timing, stimulus, engine, recorder);
+  const Cycle patience = longest_silence(plan, chip, timing);
+  RunResult result;
+  std::int64_t last = -1;
+  do {
+    sc_core::sc_start(kernel_time(patience));
+    result = result_of(plan, module);
+    if (progress(result) == last) break;
+    last = progress(result);
+  } while (engine == Engine::kReference || sc_core::sc_pending_activity());
+  if (!module.finished()) throw_stall(plan, chip, module);
+  return result;
+}
+
+}  // namespace spikeloop::sim

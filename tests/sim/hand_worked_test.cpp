@@ -29,7 +29,8 @@ Measurement run(const traces::Network& network, const traces::SpikeTrace& trace,
 /// One 1x1 convolution (one input, one output channel) and its neurons on one tile; a map of two pixels; one timestep.
 /// Pixel 0 of the input is -1 in one bit (the bit is set), pixel 1 is 0. Neuron 0 spikes, neuron 1 does not.
 ///
-/// Tiny chip: 8-bit flits, 8-bit headers: a packet with bits has 2 flits, one without any is a bare header (1 flit).
+/// Tiny chip: 8-bit flits, 8-bit headers: an input packet has 2 flits, as has a spike packet; one without a spike is a
+/// bare header (1 flit).
 /// FIFOs hold 2 flits. A flit sent in cycle c arrives in c+1 (link), may leave the router from c+2 on. Read 2 cycles,
 /// conversion 1 (two columns on two ADCs): 3 cycles per pass. Shift-and-add 1. No adder tree (one crossbar). An item
 /// is written into the input buffer in 1 cycle, a packet into the output buffer in 1.
@@ -38,14 +39,14 @@ Measurement run(const traces::Network& network, const traces::SpikeTrace& trace,
 ///   0    host sends flit 1 of pixel 0 (2 credits left: 1)
 ///   1    host sends flit 2 (no credit left)
 ///   2    router 0 passes flit 1 to the tile; its credit reaches the host in 3
-///   3    router passes flit 2; host sends pixel 1, a bare header; tile takes flit 1
+///   3    router passes flit 2; host sends pixel 1 (3, 4); tile takes flit 1
 ///   4    tile takes flit 2: the packet register has pixel 0
-///   5    input buffer write of pixel 0; router passes pixel 1 (arrived 4, ready 5)
-///   6    pixel 0 is in the input buffer: fetch of window 0 (1 bit, 1 cycle); tile takes pixel 1
-///   7    window register full; crossbar reads window 0 until 10; input buffer write of pixel 1
-///   8    fetch of window 1
-///   9    window register full again, crossbar busy
-///  10    crossbar done, sums ready in 11; window 1 has no active wordline and takes 1 cycle
+///   5    input buffer write of pixel 0; router passes pixel 1 (5, 6)
+///   6    pixel 0 is in the input buffer: fetch of window 0 (1 bit, 1 cycle); tile takes pixel 1 (6, 7)
+///   7    window register full; crossbar reads window 0 until 10
+///   8    input buffer write of pixel 1
+///   9    fetch of window 1
+///  10    window register full; crossbar done, sums ready in 11; window 1 has no active wordline and takes 1 cycle
 ///  11    sums of 0 go to the local value register (there in 12); crossbar done with window 1, ready in 12
 ///  12    node adder adds pixel 0 (1 cycle); sums of 1 wait: the register is in use (blocked 1 cycle)
 ///  13    register free: sums of 1 go (there in 14); neuron unit updates pixel 0 (1 cycle)
@@ -71,7 +72,7 @@ TEST(HandWorked, OneLayerOnOneTile) {
   ASSERT_EQ(m.samples.size(), 1U);
   EXPECT_EQ(m.samples[0].cycles, 23);
   EXPECT_EQ(m.crossbar_reads, 1);
-  EXPECT_EQ(m.flits_injected, 3 + 3);
+  EXPECT_EQ(m.flits_injected, 4 + 3);
   EXPECT_EQ(m.flit_hops, 0);
   const auto& conv = m.layers[2];
   ASSERT_EQ(conv.name, "conv");

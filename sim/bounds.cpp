@@ -244,7 +244,8 @@ class Bounder {
     // A router takes and gives one flit per port in a cycle of its clock, a tile in one of its own.
     const Cycle host_time = flits * timing_.network_period;
     const Cycle tile_time = flits * std::max(timing_.network_period, timing_.tile_period);
-    events_[Component::kRouter] += flits * (route.links + 1);
+    // Each router on the way sends the flit once to each side that leads on; each destination takes it once.
+    events_[Component::kRouter] += flits * (route.links + static_cast<std::int64_t>(route.tiles.size()));
     events_[Component::kLink] += flits * route.links;
     if (from.kind == StageKind::kHostInput) {
       host_.injection += host_time;

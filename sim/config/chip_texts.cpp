@@ -98,6 +98,11 @@ out of range or a missing number is an error that names file, place and line. Th
 |---|---|
 | [rram-32nm.json](rram-32nm.json) | 32 nm, 8 x 8 tiles, 128 x 128 crossbars of 2-bit RRAM cells: the one to start from |
 | [rram-32nm-small.json](rram-32nm-small.json) | the same with 4 x 4 tiles and 64 x 64 crossbars, by `extends` |
+| [neurosim-22nm.json](neurosim-22nm.json) | 22 nm after NeuroSim: 1-bit cells, offset encoding, 6-bit SAR ADCs that make every sum exact |
+| [isaac-32nm.json](isaac-32nm.json) | after ISAAC: 168 tiles of 96 crossbars, all rows at once, one 8-bit ADC per crossbar in a clock of its own |
+| [spikesim-65nm.json](spikesim-65nm.json) | SpikeSim's chip: a crossbar per kernel position, its constants split over our components |
+| [edge-small.json](edge-small.json) | nine tiles at 200 MHz, 4-bit weights, flash ADCs |
+| [components/](components) | libraries that chips extend: adders and neurons, buffers, routers at 22 and 65 nm, ADCs, ISAAC's parts |
 | [chip.schema.json](chip.schema.json) | JSON Schema for editors (`spikeloop-sim --config-schema`) |
 
 ```sh

@@ -479,7 +479,10 @@ TEST_F(ConfigTest, HelpNamesEveryField) {
 
 TEST_F(ConfigTest, DescriptionAddsUp) {
   const ChipConfig chip = read_chip_config(kMainChip);
-  const std::string text = describe_chip(chip);
+  std::string text = describe_chip(chip);
+  for (auto at = text.find("\n                      "); at != std::string::npos;
+       at = text.find("\n                      "))
+    text.replace(at, 23, " ");  // a line that goes on below itself
   const auto has = [&](const std::string& part) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   };

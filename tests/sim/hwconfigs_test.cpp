@@ -98,7 +98,7 @@ TEST(HardwareConfigs, SpikeSimsPeCycleAddsUp) {
   const double crossbar_area =
       72 * (c.crossbar.area_um2 + c.column_mux.area_um2 + 9 * c.adc.area_um2 + 9 * c.shift_add.area_um2);
   const double tile = crossbar_area + c.adder_tree.area_um2 + 8192 * c.input_buffer.area_um2_per_bit +
-                      4096 * c.output_buffer.area_um2_per_bit;
+                      32768 * c.output_buffer.area_um2_per_bit;
   EXPECT_NEAR(
       tile, 8 * 13411.41498 + 484.643999 + 0.7391 * 8192 + 8 * (9 * 26.2144 + 8 * (693.633 + 45.9)) + 433660,
       100);

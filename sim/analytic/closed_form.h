@@ -31,7 +31,8 @@ struct ClosedForm {
 
 /// For the bits of one sample.
 ClosedForm closed_form(const Plan& plan, const ChipConfig& chip, const Stimulus& stimulus);
-/// With every input bit set: the most events that any input has.
+/// With every spike and every bit of the input set. Not the most events of all inputs: where spikes were
+/// pooled, counts of 4 have one set bit plane, counts of 3 two.
 ClosedForm dense_closed_form(const Plan& plan, const ChipConfig& chip);
 /// With no bit set: the fewest events, and a latency that no input beats.
 ClosedForm least_closed_form(const Plan& plan, const ChipConfig& chip);

@@ -5,6 +5,7 @@
 
 #include "sim/analytic/closed_form.h"
 #include "sim/analytic/spikesim_event.h"
+#include "sim/config/text_format.h"
 #include "sim/mapping/plan.h"
 
 namespace spikeloop::sim {
@@ -23,11 +24,8 @@ std::int64_t leakage_aj(const EnergyByComponent& energy) {
   return aj;
 }
 
-std::string number(double value, int digits) {
-  std::string text = std::to_string(value);  // fixed, six digits
-  const auto point = text.find('.');
-  return text.substr(0, digits > 0 ? point + 1 + static_cast<std::size_t>(digits) : point);
-}
+std::string whole(double value) { return grouped(std::llround(value)); }
+std::string joule(double pj) { return scaled(pj * 1e-12) + "J"; }
 
 class Comparer {
  public:
@@ -153,30 +151,29 @@ class Comparer {
     if (layer.input_bits > 0) add_read_reasons(i);
     if (layer.blocked_cycles > 0) {
       const double cycles = per_sample(layer.blocked_cycles);
-      add("contention", cycles, "cycle",
-          "results waited " + number(cycles, 0) + " cycles for room downstream");
+      add("contention", cycles, "cycle", "results waited " + whole(cycles) + " cycles for room downstream");
     }
     if (layer.busy_cycles > 0) {
       const double idle =
           static_cast<double>(layer.last_cycle - layer.first_cycle) * std::max(1, layer.tiles) -
           per_sample(layer.busy_cycles) - per_sample(layer.blocked_cycles);
-      if (idle > 0) {
+      if (idle >= 0.5) {
         add("stalls", idle, "cycle",
-            number(idle, 0) + " cycles of its " + (layer.tiles == 1 ? "tile" : "tiles") +
-                " between first start and last end without work: waiting for inputs");
+            whole(idle) + " cycles of its " + (layer.tiles == 1 ? "tile" : "tiles") + " waiting for inputs");
       }
     }
     const double mesh = pj(layer.energy[static_cast<std::size_t>(Component::kRouter)].dynamic_aj +
                            layer.energy[static_cast<std::size_t>(Component::kLink)].dynamic_aj) /
                         samples_;
-    if (mesh > 0) add("mesh", mesh, "pJ", number(mesh, 1) + " pJ in routers and links for what it sends");
+    if (mesh > 0) add("mesh", mesh, "pJ", joule(mesh) + " in routers and links for what it sends");
     const double leakage = pj(leakage_aj(layer.energy)) / samples_;
-    if (leakage > 0) add("leakage", leakage, "pJ", number(leakage, 1) + " pJ of leakage of its tiles");
+    if (leakage > 0) add("leakage", leakage, "pJ", joule(leakage) + " of its tiles");
     const double energy = result_.layers[i].energy_pj;
     if (layer.kind == "node") {
-      add("in_formula", energy, "pJ", "the formula charges neurons inside its layers, 5.096 pJ a PE cycle");
+      add("in_formula", energy, "pJ",
+          joule(energy) + ": the formula charges neurons inside its layers, 5.096 pJ a PE cycle");
     } else if (layer.kind != "convolution" && energy > 0) {
-      add("not_modelled", energy, "pJ", "SpikeSim has no " + layer.kind + " part");
+      add("not_modelled", energy, "pJ", joule(energy) + ": SpikeSim has no " + layer.kind + " part");
     }
   }
 
@@ -190,14 +187,15 @@ class Comparer {
     if (layer.input_ones < layer.input_bits) {
       const double share = dense > 0 ? static_cast<double>(layer.crossbar_reads) / dense : 0;
       reasons.push_back({"sparsity", rate, "1",
-                         number(100 * rate, 1) + " % of the input bits are set; " + number(100 * share, 1) +
-                             " % of the reads of a dense input"});
+                         fixed_point(100 * rate, 1) + " % of the input bits are set, " +
+                             fixed_point(100 * share, 1) + " % of the reads of a dense input" +
+                             (share > 1 ? ", whose counts have fewer set bit planes" : "")});
     }
     if (layer.crossbar_reads > reads_in_one_pass_[i] && reads_in_one_pass_[i] > 0) {
       const double passes =
           static_cast<double>(layer.crossbar_reads) / static_cast<double>(reads_in_one_pass_[i]);
       reasons.push_back({"multi_pass", passes, "1",
-                         number(passes, 2) + " passes a read, as " +
+                         fixed_point(passes, 2) + " passes a read, as " +
                              std::to_string(chip_.crossbar.max_active_rows) + " of " +
                              std::to_string(chip_.crossbar.rows) + " rows are driven at once"});
     }
@@ -213,8 +211,7 @@ class Comparer {
       if (is_convolution(i)) {
         const auto l = spikesim::layer_of(plan_, stage);
         const auto cost = spikesim::cost({l}, result_.parameters);
-        reasons.back().words +=
-            " for its " + number(cost.num_pes * static_cast<double>(l.kernel_positions), 0);
+        reasons.back().words += " for its " + whole(cost.num_pes * static_cast<double>(l.kernel_positions));
       }
     }
     const int left_out = plan_.timesteps - stage.timesteps;

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 
+#include "sim/bits.h"
 #include "sim/energy.h"
 #include "sim/mapping/plan.h"
+#include "sim/rules/crossbar_array.h"
+#include "sim/rules/packet_size.h"
 #include "sim/rules/timing.h"
 
 namespace spikeloop::sim {
@@ -11,35 +14,67 @@ namespace {
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-/// What a tile's resources are busy for when no input bit is set, in Cycle.
+/// What a tile's resources are busy for, in Cycle.
 struct Busy {
   Cycle fetch = 0, crossbars = 0, neurons = 0, node_adder = 0, tree_adder = 0, pooling = 0, injection = 0,
         ejection = 0;
   Cycle longest() const {
     return std::max({fetch, crossbars, neurons, node_adder, tree_adder, pooling, injection, ejection});
   }
+  Busy& operator+=(const Busy& other) {
+    fetch += other.fetch;
+    crossbars += other.crossbars;
+    neurons += other.neurons;
+    node_adder += other.node_adder;
+    tree_adder += other.tree_adder;
+    pooling += other.pooling;
+    injection += other.injection;
+    ejection += other.ejection;
+    return *this;
+  }
+};
+
+/// Events of every layer; those that are counted go to the current one.
+struct LayerEvents {
+  std::vector<EventCounts> layers;
+  std::size_t current = 0;
+  std::int64_t& operator[](Component c) { return layers[current][c]; }
 };
 
 class Bounder {
  public:
-  Bounder(const Plan& plan, const ChipConfig& chip)
+  Bounder(const Plan& plan, const ChipConfig& chip, const Stimulus* stimulus)
       : plan_(plan),
         chip_(chip),
+        stimulus_(stimulus),
         timing_(make_timing(chip)),
-        busy_(static_cast<std::size_t>(plan.columns * plan.rows)) {}
+        busy_(static_cast<std::size_t>(plan.columns * plan.rows)),
+        events_{std::vector<EventCounts>(plan.layers.size())},
+        least_(plan.layers.size(), 0),
+        reads_(plan.layers.size(), 0) {}
 
-  Bounds bound() {
+  Work count() {
     for (const auto& s : plan_.stages) add_stage(s);
     for (const auto& r : plan_.routes) add_route(r);
     for (const auto& f : plan_.flows) add_flow(f);
     Cycle cycles = std::max(host_.longest(), Cycle{1});
     for (const auto& b : busy_) cycles = std::max(cycles, b.longest());
+    const double cycle_ns = 1000.0 / timing_.grid_mhz;
+    Work work;
+    work.least_ns = static_cast<double>(cycles) * cycle_ns;
+    for (std::size_t i = 0; i < plan_.layers.size(); ++i)
+      work.layers.push_back({events_.layers[i], reads_[i], static_cast<double>(least_[i]) * cycle_ns});
+    return work;
+  }
+
+  Bounds bound() {
+    const Work work = count();
     Bounds bounds;
-    bounds.latency_ns = static_cast<double>(cycles) * 1000.0 / timing_.grid_mhz;
+    bounds.latency_ns = work.least_ns;
     bounds.memory_bytes = static_cast<double>(plan_.weight_memory_bits) / 8.0;
 
     EnergyByComponent energy{};
-    charge(events_, event_energy_aj(chip_), energy);
+    for (const auto& layer : work.layers) charge(layer.events, event_energy_aj(chip_), energy);
     std::int64_t total_aj = 0;
     for (const auto& e : energy) total_aj += e.dynamic_aj;
     std::int64_t area = 0;
@@ -60,7 +95,16 @@ class Bounder {
 
   void add_stage(const Stage& s) {
     if (s.kind == StageKind::kHostInput || s.kind == StageKind::kHostOutput) return;
-    auto& busy = busy_[static_cast<std::size_t>(s.tile)];
+    charge_to(s);
+    Busy busy;  // its own; a tile's is the sum of its stages'
+    count_stage(s, busy);
+    least_[events_.current] = std::max(least_[events_.current], busy.longest());
+    busy_[static_cast<std::size_t>(s.tile)] += busy;
+  }
+
+  void charge_to(const Stage& s) { events_.current = static_cast<std::size_t>(s.layer); }
+
+  void count_stage(const Stage& s, Busy& busy) {
     const std::int64_t items = std::int64_t{s.timesteps} * s.items();
     if (s.kind == StageKind::kNode) {
       const auto lifs = static_cast<std::int64_t>(s.lifs.size());
@@ -100,35 +144,107 @@ class Bounder {
     }
   }
 
-  /// Windows without a set bit: nothing is read when zeros are skipped, but each takes a cycle of the arrays.
-  /// Copies share them.
+  /// All reads of a stage; copies share its windows. Without a stimulus every window is the same: no bit set,
+  /// but a cycle of the arrays each.
   void add_reads(const Stage& s, const Signal& signal, std::int64_t windows, Busy& busy) {
+    std::vector<std::int64_t> active(s.pieces.size(), 0);
+    std::vector<std::int64_t> passes(s.pieces.size(), signal.bits * read_passes(chip_, 0));
+    if (stimulus_ == nullptr) {
+      busy.crossbars +=
+          timing_.array_period * ceil_div(windows, s.copies) * add_windows(s, active, passes, windows);
+      return;
+    }
+    std::vector<Cycle> of_copy(static_cast<std::size_t>(s.copies), 0);
+    for (std::int64_t n = 0; n < windows; ++n) {
+      const auto& planes = stimulus_->at(plan_, s.signal, static_cast<int>(n / s.items()));
+      for (std::size_t p = 0; p < s.pieces.size(); ++p) {
+        const auto same_rows = [&](const Piece& other) { return other.row_begin == s.pieces[p].row_begin; };
+        const auto twin = static_cast<std::size_t>(std::find_if(s.pieces.begin(), s.pieces.end(), same_rows) -
+                                                   s.pieces.begin());
+        if (twin < p) {  // another column block sees the same wordlines
+          active[p] = active[twin];
+          passes[p] = passes[twin];
+          continue;
+        }
+        active[p] = passes[p] = 0;
+        for (const auto& plane : planes) {
+          const int rows = active_rows(s, s.pieces[p], signal, plane, static_cast<int>(n % s.items()));
+          active[p] += rows;
+          passes[p] += read_passes(chip_, rows);
+        }
+      }
+      of_copy[static_cast<std::size_t>(n % s.copies)] += add_windows(s, active, passes, 1);
+    }
+    busy.crossbars += timing_.array_period * *std::max_element(of_copy.begin(), of_copy.end());
+  }
+
+  /// Set wordlines of a piece in one bit plane of the window of output pixel `pixel`.
+  static int active_rows(const Stage& s, const Piece& piece, const Signal& signal,
+                         const traces::PackedBits& plane, int pixel) {
+    const int end = piece.row_begin + piece.rows;
+    if (s.whole_map) return popcount_range(plane, piece.row_begin, end);
+    const int channels = signal.channels;
+    int active = 0;
+    for (int row = piece.row_begin; row < end;) {
+      const int position = row / channels;
+      const int next = std::min(end, (position + 1) * channels);
+      const int y = pixel / s.width * s.stride[0] - s.padding[0] + position / s.kernel[1] * s.dilation[0];
+      const int x = pixel % s.width * s.stride[1] - s.padding[1] + position % s.kernel[1] * s.dilation[1];
+      if (y >= 0 && x >= 0 && y < signal.height && x < signal.width) {
+        const std::int64_t at = (std::int64_t{y} * signal.width + x) * channels;
+        active += popcount_range(plane, at + row % channels, at + row % channels + (next - row));
+      }
+      row = next;
+    }
+    return active;
+  }
+
+  /// Counts `windows` equal windows, `active` rows and `passes` of each piece; returns the
+  /// array cycles of one.
+  Cycle add_windows(const Stage& s, const std::vector<std::int64_t>& active,
+                    const std::vector<std::int64_t>& passes, std::int64_t windows) {
     Cycle longest = 1;
-    const std::int64_t passes = signal.bits * read_passes(chip_, 0);
-    for (const auto& piece : s.pieces) {
-      if (passes == 0) break;
-      const std::int64_t conversions = windows * passes * piece.columns;
+    for (std::size_t p = 0; p < s.pieces.size(); ++p) {
+      if (passes[p] == 0) continue;
+      const Piece& piece = s.pieces[p];
+      const std::int64_t conversions = windows * passes[p] * piece.columns;
+      reads_[events_.current] += windows * passes[p];
+      events_[Component::kCrossbar] += windows * active[p];
+      events_[Component::kWordlineDriver] += windows * active[p];
       events_[Component::kColumnMux] += conversions;
       events_[Component::kAdc] += conversions;
       events_[Component::kShiftAdd] += conversions;
+      events_[Component::kAdderTree] += windows * sums_additions(chip_, s, p);
       longest = std::max(
-          longest, crossbar_cycles(timing_, chip_.adc.sample_and_hold, passes,
+          longest, crossbar_cycles(timing_, chip_.adc.sample_and_hold, passes[p],
                                    static_cast<int>(ceil_div(piece.columns, timing_.adcs_per_crossbar))));
     }
-    busy.crossbars += timing_.array_period * longest * ceil_div(windows, s.copies);
+    return longest;
   }
 
-  /// Packets at their smallest: spikes without a set bit are a bare header in every encoding.
+  /// Flits of all packets of a flow. Without a stimulus at their smallest: spikes without a set bit are a
+  /// bare header in every encoding.
+  std::int64_t flits_of(const Flow& f) const {
+    const std::int64_t items = std::int64_t{f.timesteps} * f.items;
+    if (stimulus_ == nullptr || f.payload != Flow::Payload::kSpikes) {
+      const auto* signal = f.signal >= 0 ? &plan_.signals[static_cast<std::size_t>(f.signal)] : nullptr;
+      return items * packet_flits(chip_, packet_payload_bits(chip_, f, signal, 0));
+    }
+    std::int64_t flits = 0;
+    for (std::int64_t n = 0; n < items; ++n) flits += packet_size(plan_, chip_, *stimulus_, f, n);
+    return flits;
+  }
+
   void add_route(const Route& route) {
     const auto& f = flow(route.flows.front());
     const auto& from = plan_.stages[static_cast<std::size_t>(f.producer)];
-    const auto* signal = f.signal >= 0 ? &plan_.signals[static_cast<std::size_t>(f.signal)] : nullptr;
-    const std::int64_t flits =
-        std::int64_t{f.timesteps} * f.items * packet_flits(chip_, packet_payload_bits(chip_, f, signal, 0));
+    const std::int64_t flits = flits_of(f);
+    charge_to(from);
     const std::int64_t bits = flits * chip_.mesh.flit_bits;
     // A router takes and gives one flit per port in a cycle of its clock, a tile in one of its own.
     const Cycle host_time = flits * timing_.network_period;
     const Cycle tile_time = flits * std::max(timing_.network_period, timing_.tile_period);
+    // Each router on the way sends the flit once to each side that leads on; each destination takes it once.
     events_[Component::kRouter] += flits * (route.links + static_cast<std::int64_t>(route.tiles.size()));
     events_[Component::kLink] += flits * route.links;
     if (from.kind == StageKind::kHostInput) {
@@ -141,6 +257,7 @@ class Bounder {
     }
     if (route.to_host) {
       host_.ejection += host_time;
+      charge_to(plan_.stages[static_cast<std::size_t>(f.consumer)]);
       events_[Component::kHostPort] += bits;
     } else {
       for (int tile : route.tiles) busy_[static_cast<std::size_t>(tile)].ejection += tile_time;
@@ -151,6 +268,7 @@ class Bounder {
   void add_flow(const Flow& f) {
     const auto& to = plan_.stages[static_cast<std::size_t>(f.consumer)];
     if (to.kind == StageKind::kHostOutput) return;
+    charge_to(to);
     auto& busy = busy_[static_cast<std::size_t>(to.tile)];
     const std::int64_t items = std::int64_t{f.timesteps} * f.items;
     const std::int64_t bits = items * f.item_bits;
@@ -170,17 +288,24 @@ class Bounder {
 
   const Plan& plan_;
   const ChipConfig& chip_;
+  const Stimulus* stimulus_;
   Timing timing_;
-  std::vector<Busy> busy_;
+  std::vector<Busy> busy_;  ///< per tile
   Busy host_;
-  EventCounts events_;
+  LayerEvents events_;
+  std::vector<Cycle> least_;         ///< per layer
+  std::vector<std::int64_t> reads_;  ///< per layer
 };
 
 }  // namespace
 
 Bounds lower_bounds(const traces::Network& network, const ChipConfig& chip, const std::string& network_path) {
   const Plan plan = make_plan(network, chip, std::max(1, network.timesteps), 1, network_path);
-  return Bounder(plan, chip).bound();
+  return Bounder(plan, chip, nullptr).bound();
+}
+
+Work count_work(const Plan& plan, const ChipConfig& chip, const Stimulus* stimulus) {
+  return Bounder(plan, chip, stimulus).count();
 }
 
 }  // namespace spikeloop::sim

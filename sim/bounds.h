@@ -1,7 +1,12 @@
 #pragma once
+#include <cstdint>
 #include <string>
+#include <vector>
 
+#include "sim/component.h"
 #include "sim/config/chip_config.h"
+#include "sim/mapping/plan.h"
+#include "sim/stimulus.h"
 #include "traces/network.h"
 
 namespace spikeloop::sim {
@@ -18,5 +23,20 @@ struct Bounds {
 
 /// Throws InputError when the network does not fit the chip. `network_path` is for messages only.
 Bounds lower_bounds(const traces::Network& network, const ChipConfig& chip, const std::string& network_path);
+
+/// What the parts of a chip do for one sample, counted without simulating when: everything but time follows
+/// from the mapping and the bits.
+struct Work {
+  struct Layer {
+    EventCounts events;               ///< the measured ones
+    std::int64_t crossbar_reads = 0;  ///< passes, summed over crossbars; the measured ones
+    double least_ns = 0;              ///< its busiest resource; never exceeds first start to last end
+  };
+  std::vector<Layer> layers;  ///< as Plan::layers
+  double least_ns = 0;        ///< of the sample: its busiest resource of all; never exceeds the latency
+};
+
+/// `stimulus` null: no bit is set, and events are the fewest that any input has.
+Work count_work(const Plan& plan, const ChipConfig& chip, const Stimulus* stimulus);
 
 }  // namespace spikeloop::sim

@@ -128,6 +128,24 @@ Stimulus read_stimulus(const Plan& plan, const traces::TraceReader& trace, std::
   return stimulus;
 }
 
+Stimulus dense_stimulus(const Plan& plan) {
+  Stimulus stimulus;
+  stimulus.planes.resize(plan.signals.size());
+  for (std::size_t i = 0; i < plan.signals.size(); ++i) {
+    const auto& signal = plan.signals[i];
+    std::vector<PackedBits> planes;
+    if (signal.kind == Signal::Kind::kCounts) {
+      const auto source = static_cast<std::size_t>(signal.source);
+      planes = pool_counts(signal, plan.signals[source], stimulus.planes[source].front().at(0));
+    } else {
+      const auto words = words_for(std::int64_t{1} * signal.height * signal.width * signal.channels);
+      planes.assign(static_cast<std::size_t>(signal.bits), PackedBits(words, ~std::uint64_t{0}));
+    }
+    stimulus.planes[i].assign(static_cast<std::size_t>(signal.is_static ? 1 : plan.timesteps), planes);
+  }
+  return stimulus;
+}
+
 void check_trace(const traces::Network& network, const traces::TraceReader& trace,
                  const std::string& network_path) {
   const auto hash = traces::network_hash(network);

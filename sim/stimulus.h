@@ -26,6 +26,9 @@ struct Stimulus {
 /// Throws InputError (trace path, node) when the trace lacks a node or its shape differs.
 Stimulus read_stimulus(const Plan& plan, const traces::TraceReader& trace, std::int64_t position);
 
+/// Every spike and every input bit set; counts out of pooling are those of such spikes.
+Stimulus dense_stimulus(const Plan& plan);
+
 /// Checks that the trace belongs to the network (hash, timesteps) before anything is simulated.
 void check_trace(const traces::Network& network, const traces::TraceReader& trace,
                  const std::string& network_path);

@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFormat = "spikeloop.chip";
 constexpr std::int64_t kVersion = 1;
+constexpr int kMostFiles = 64;  // lists whose files extend lists would double at every level
 
 /// Where a value came from, for messages.
 struct Place {
@@ -40,6 +41,7 @@ struct Reading {
       objects;                                 ///< component -> file and line of its latest object
   std::map<std::string, std::string> sources;  ///< by component
   std::vector<std::string> order;              ///< components as they came
+  int files = 0;
 };
 
 std::string quoted(const std::string& text) { return "\"" + text + "\""; }
@@ -193,13 +195,12 @@ void check_format(const std::string& file, const JsonValue& root) {
 
 void read_file_into(const std::string& file, std::vector<std::string>& chain, Reading& reading);
 
-void read_base(const std::string& file, const JsonMember& extends, std::vector<std::string>& chain,
-               Reading& reading) {
-  const Place at{file, json_place("/extends", extends.value.line)};
-  const fs::path base = (fs::path(file).parent_path() / text_of(extends.value, at)).lexically_normal();
+void read_base(const std::string& file, const JsonValue& name, const Place& at,
+               std::vector<std::string>& chain, Reading& reading) {
+  const fs::path base = (fs::path(file).parent_path() / text_of(name, at)).lexically_normal();
   std::error_code error;
   if (!fs::is_regular_file(base, error)) {
-    fail(at, describe_value(extends.value) + " (no file " + base.string() + ")",
+    fail(at, describe_value(name) + " (no file " + base.string() + ")",
          "a configuration, by its path from this file's folder");
   }
   for (const std::string& above : chain) {
@@ -211,11 +212,35 @@ void read_base(const std::string& file, const JsonMember& extends, std::vector<s
   read_file_into(base.string(), chain, reading);
 }
 
+/// One base, or a list of them: each is read over those before it.
+void read_bases(const std::string& file, const JsonMember& extends, std::vector<std::string>& chain,
+                Reading& reading) {
+  const std::string pointer = "/extends";
+  if (extends.value.type != JsonValue::Type::kArray) {
+    read_base(file, extends.value, {file, json_place(pointer, extends.value.line)}, chain, reading);
+    return;
+  }
+  std::map<std::string, std::string> seen;
+  for (const JsonMember& entry : extends.value.members) {
+    const Place at{file, json_place(pointer + "/" + entry.key, entry.value.line)};
+    const auto [first, is_new] = seen.emplace(text_of(entry.value, at), entry.key);
+    if (!is_new) {
+      fail(at, describe_value(entry.value) + " again",
+           "each file once (it is also at " + pointer + "/" + first->second + ")");
+    }
+    read_base(file, entry.value, at, chain, reading);
+  }
+}
+
 void read_file_into(const std::string& file, std::vector<std::string>& chain, Reading& reading) {
+  if (++reading.files > kMostFiles) {
+    fail({file, "/"}, "the " + std::to_string(reading.files) + "th file of one chip",
+         "at most " + std::to_string(kMostFiles) + ", each counted as often as it is extended");
+  }
   const JsonValue root = parse_json_object(read_file(file), file);
   check_format(file, root);
   chain.push_back(file);
-  if (const JsonMember* extends = find_member(root, "extends")) read_base(file, *extends, chain, reading);
+  if (const JsonMember* extends = find_member(root, "extends")) read_bases(file, *extends, chain, reading);
   chain.pop_back();
 
   const std::set<std::string> handled{"format", "version", "extends", "$schema"};

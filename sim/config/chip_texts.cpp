@@ -98,6 +98,11 @@ out of range or a missing number is an error that names file, place and line. Th
 |---|---|
 | [rram-32nm.json](rram-32nm.json) | 32 nm, 8 x 8 tiles, 128 x 128 crossbars of 2-bit RRAM cells: the one to start from |
 | [rram-32nm-small.json](rram-32nm-small.json) | the same with 4 x 4 tiles and 64 x 64 crossbars, by `extends` |
+| [neurosim-22nm.json](neurosim-22nm.json) | 22 nm after NeuroSim: 1-bit cells, offset encoding, 6-bit SAR ADCs that make every sum exact |
+| [isaac-32nm.json](isaac-32nm.json) | after ISAAC: 168 tiles of 96 crossbars, all rows at once, one 8-bit ADC per crossbar in a clock of its own |
+| [spikesim-65nm.json](spikesim-65nm.json) | SpikeSim's chip: a crossbar per kernel position, its constants split over our components |
+| [edge-small.json](edge-small.json) | nine tiles at 200 MHz, 4-bit weights, flash ADCs |
+| [components/](components) | libraries that chips extend: adders and neurons, buffers, routers at 22 and 65 nm, ADCs, ISAAC's parts |
 | [chip.schema.json](chip.schema.json) | JSON Schema for editors (`spikeloop-sim --config-schema`) |
 
 ```sh
@@ -119,7 +124,9 @@ spikeloop-sim --check hwconfigs/rram-32nm.json --set adc.bits=5 --set crossbar.m
 ```
 
 - `extends` is a path from the file's own folder. The base is read first; then each key given here replaces the
-  base's. A base may extend another file; a cycle is an error.
+  base's. A base may extend another file; a cycle is an error. A list, `["components/adc-32nm.json", "base.json"]`,
+  is read from left to right, each file over those before it, bases of bases included.
+- A library holds some components only, says so by `"extends": []`, and is no chip by itself.
 - Every component's object has a `source`: a paper's table, a tool's file, or `estimate` with the reason. An overlay's
   `source` replaces the base's; without one, the base's stays and the changed keys are noted behind it.
 - `--set component.key=value` overrides one number from the command line, after all files.
@@ -138,7 +145,8 @@ std::string help_config() {
   std::string out =
       "A chip configuration is one JSON object: the keys below, and \"format\": \"spikeloop.chip\", "
       "\"version\": 1,\n"
-      "optionally \"extends\": \"base.json\" (path from the file's folder) and \"$schema\". Each component "
+      "optionally \"extends\": \"base.json\" (path from the file's folder, or a list) and \"$schema\". Each "
+      "component "
       "is an object\n"
       "with a \"source\" text. A key's path is also the name for --set: --set crossbar.rows=64\n\n";
   out += "top level\n" + help_fields_of("");
@@ -177,8 +185,13 @@ std::string json_schema() {
   properties["$schema"] = {{"type", "string"}};
   properties["format"] = {{"const", "spikeloop.chip"}};
   properties["version"] = {{"const", 1}};
-  properties["extends"] = {{"description", "base configuration, by its path from this file's folder"},
-                           {"type", "string"}};
+  Json path = {{"type", "string"}, {"minLength", 1}};
+  Json list = {{"type", "array"}, {"items", path}, {"uniqueItems", true}};
+  properties["extends"] = {
+      {"description",
+       "base configuration, by its path from this file's folder, or a list of them, each "
+       "read over those before it; [] for a library of components"},
+      {"oneOf", Json::array({path, list})}};
   const auto add_fields = [](const std::string& component, Json& into, Json& required) {
     for (const Field& field : chip_fields()) {
       if (field.component() != component) continue;

@@ -85,12 +85,7 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
   bool binary(binary_t& /*value*/) override { return false; }  // not in JSON text
 
   bool start_object(std::size_t /*elements*/) override {
-    if (open_.size() >= kMaxDepth) {
-      throw InputError(file_, json_place(pointer(), line()),
-                       "objects nested deeper than " + std::to_string(kMaxDepth), "fewer levels");
-    }
-    JsonValue& object = add(JsonValue::Type::kObject, line());
-    open_.push_back(&object);
+    open(JsonValue::Type::kObject);
     return true;
   }
   bool key(string_t& name) override {
@@ -111,10 +106,11 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool start_array(std::size_t /*elements*/) override {
-    throw InputError(file_, json_place(pointer(), line()), "an array",
-                     "an object, a number, a word or a text");
+    if (open_.empty()) throw InputError(file_, json_place(pointer(), line()), "an array", "an object");
+    open(JsonValue::Type::kArray);
+    return true;
   }
-  bool end_array() override { return false; }
+  bool end_array() override { return end_object(); }
 
   bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
                    const nlohmann::detail::exception& error) override {
@@ -137,11 +133,23 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
       root_.line = at;
       return root_;
     }
-    JsonValue& value = open_.back()->members.back().value;
+    JsonValue& parent = *open_.back();
+    if (parent.type == JsonValue::Type::kArray) {
+      path_.push_back(std::to_string(parent.members.size()));
+      parent.members.push_back({path_.back(), at, {}});
+    }
+    JsonValue& value = parent.members.back().value;
     value.type = type;
     value.line = at;
-    if (type != JsonValue::Type::kObject) path_.pop_back();
+    if (type != JsonValue::Type::kObject && type != JsonValue::Type::kArray) path_.pop_back();
     return value;
+  }
+  void open(JsonValue::Type type) {
+    if (open_.size() >= kMaxDepth) {
+      throw InputError(file_, json_place(pointer(), line()),
+                       "objects nested deeper than " + std::to_string(kMaxDepth), "fewer levels");
+    }
+    open_.push_back(&add(type, line()));
   }
   static void set_integer(JsonValue& number, std::int64_t value) {
     number.integer = value;

@@ -16,7 +16,7 @@ struct JsonValue {
   std::int64_t integer = 0;
   double real = 0;   ///< of integers too
   std::string text;  ///< a string's content; a number as it was written
-  std::vector<JsonMember> members;
+  std::vector<JsonMember> members;  ///< of an array: its elements, with their indices as keys
 };
 
 struct JsonMember {
@@ -26,7 +26,7 @@ struct JsonMember {
 };
 
 /// Parses a text whose top level is an object. Throws InputError naming `file` for broken JSON, a key that
-/// occurs twice in an object and an array (no configuration has one), each with its JSON pointer and line.
+/// occurs twice in an object, each with its JSON pointer and line.
 JsonValue parse_json_object(const std::string& text, const std::string& file);
 
 /// "/crossbar/rows (line 12)".

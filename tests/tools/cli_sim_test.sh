@@ -92,7 +92,7 @@ bad "command line: --quiet: found no --out" "${sim[@]}" --quiet
 bad 'command line: "network.nir": found a word without an option' network.nir
 bad "command line: --hw: found nothing" --network network.nir --trace trace.h5 "${out[@]}"
 bad "command line: --trace: found nothing" --network network.nir --hw "$chip" "${out[@]}"
-bad "command line: --network: found it beside --check" --check "$chip" --network network.nir
+bad "command line: --trace: found it beside --check" --check "$chip" --trace trace.h5
 bad "command line: --schedule: found \"fast\", expected pipelined, timestep_sequential or layer_sequential" \
   "${sim[@]}" "${out[@]}" --schedule fast
 bad 'command line: --set: found "crossbar.rows", expected path=value' "${sim[@]}" "${out[@]}" --set crossbar.rows

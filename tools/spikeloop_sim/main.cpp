@@ -19,6 +19,7 @@ struct Command {
 constexpr std::array kCommands{
     Command{"traffic", traffic_command},
     Command{"wave", wave_command},
+    Command{"verify", verify_command},
 };
 
 int run(const Arguments& words) {

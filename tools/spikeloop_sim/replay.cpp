@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/program_options/value_semantic.hpp>
 #include <cstdint>
 #include <iostream>
@@ -5,9 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "sim/analytic/comparison.h"
 #include "sim/config/chip_config.h"
 #include "sim/config/chip_texts.h"
+#include "sim/mapping/plan.h"
 #include "sim/measurement.h"
+#include "sim/network_description.h"
 #include "sim/report.h"
 #include "sim/simulate.h"
 #include "tools/spikeloop_sim/commands.h"
@@ -23,11 +27,9 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: spikeloop-sim --network N.nir --trace T.h5 --hw CHIP.json [options]\n"
-    "       spikeloop-sim wave TRACE.h5 [options]\n"
-    "       spikeloop-sim --check CHIP.json [--set PATH=VALUE ...]\n"
+    "       spikeloop-sim --check CHIP.json [--network N.nir] [--set PATH=VALUE ...]\n"
     "       spikeloop-sim --help-config\n"
-    "       spikeloop-sim traffic --hw CHIP.json --pattern WORD --rate X   (the mesh alone, see traffic "
-    "--help)\n\n"
+    "       spikeloop-sim traffic | verify | wave ...   (each has a --help)\n\n"
     "Replays the recorded spikes of a network on a compute-in-memory chip, cycle by cycle, and measures "
     "latency,\n"
     "energy and area. Prints a table; --out also writes everything as JSON.\n"
@@ -37,7 +39,7 @@ struct Options {
   std::string network, trace, hw, samples, schedule, engine = "fast", out, check;
   std::vector<std::string> set;
   WaveOptions waves;
-  bool quiet = false;
+  bool compare_analytic = false, quiet = false;
 };
 
 /// An option and the text it got.
@@ -60,9 +62,13 @@ void describe(Options& o, po::options_description& options) {
   add("engine", po::value(&o.engine)->value_name("WORD")->default_value(o.engine),
       "fast, or reference: every component in every cycle, slow, with the same result");
   add("out", po::value(&o.out)->value_name("FILE"), "write the measurement as JSON");
+  add("compare-analytic", po::bool_switch(&o.compare_analytic),
+      "also print each layer beside SpikeSim's formulas and the closed form, with what the differences are "
+      "due to (\"analytic\" in the JSON)");
   o.waves.describe(options);
   add("quiet", po::bool_switch(&o.quiet), "neither table nor progress; needs --out");
-  add("check", po::value(&o.check)->value_name("FILE"), "read a chip and explain it in words");
+  add("check", po::value(&o.check)->value_name("FILE"),
+      "read a chip and explain it in words; with --network also where that would lie on it");
   add("help-config", "print every key of a chip's file");
   add("config-page", "print the reference page of a chip's keys (Markdown)");
   add("config-schema", "print the JSON Schema of a chip's file");
@@ -107,19 +113,34 @@ void simulate(const Options& options) {
   if (!options.samples.empty()) how.positions = parse_records(options.samples, "--samples");
   WaveTaker waves(options.waves, network, trace, chip, how);
   const sim::Measurement measurement = sim::simulate(network, trace, chip, how);
-  if (!options.out.empty()) write_file(options.out, sim::to_json(measurement));
+  std::string json = sim::to_json(measurement);
+  std::string text = sim::table(measurement, chip);
+  if (options.compare_analytic) {
+    const auto comparison =
+        sim::compare_analytic(network, trace, chip, measurement, how.positions, options.network);
+    json = sim::add_to_json(json, comparison);
+    text += "\n" + sim::table(comparison);
+  }
+  if (!options.out.empty()) write_file(options.out, json);
   waves.write();
-  if (!options.quiet) std::cout << sim::table(measurement, chip);
+  if (!options.quiet) std::cout << text;
 }
 
 void check(const Options& options) {
-  for (const Given& given : {Given{"--network", options.network}, Given{"--trace", options.trace},
-                             Given{"--hw", options.hw}, Given{"--samples", options.samples},
-                             Given{"--out", options.out}, Given{"--waves", options.waves.file}}) {
+  for (const Given& given : {Given{"--trace", options.trace}, Given{"--hw", options.hw},
+                             Given{"--samples", options.samples}, Given{"--out", options.out},
+                             Given{"--waves", options.waves.file}}) {
     if (given.value.empty()) continue;
     throw InputError("command line", given.option, "it beside --check", "either --check or a simulation");
   }
-  std::cout << sim::describe_chip(sim::read_chip_config(options.check, overrides_of(options)));
+  const sim::ChipConfig chip = sim::read_chip_config(options.check, overrides_of(options));
+  if (options.network.empty()) {
+    std::cout << sim::describe_chip(chip);
+    return;
+  }
+  const traces::Network network = traces::read_nir(options.network);
+  const sim::Plan plan = sim::make_plan(network, chip, std::max(1, network.timesteps), 1, options.network);
+  std::cout << sim::describe_chip(chip) << sim::describe_plan(plan, chip);
 }
 
 }  // namespace

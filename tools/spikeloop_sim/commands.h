@@ -8,7 +8,6 @@ namespace spikeloop::tools {
 int replay_command(const Arguments& arguments);   ///< without a subcommand
 int traffic_command(const Arguments& arguments);  ///< the mesh alone
 int wave_command(const Arguments& arguments);     ///< a spike trace as waves
-int replay_command(const Arguments& arguments);  ///< without a subcommand
-int verify_command(const Arguments& arguments);
+int verify_command(const Arguments& arguments);   ///< the analytic model against reference results
 
 }  // namespace spikeloop::tools

@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "tests/support/engine_runs.h"
 
@@ -16,19 +15,14 @@ namespace {
 using testing::Case;
 using testing::Outcome;
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 Case case_of_seed(std::uint64_t seed) {
   RandomStream random(derive_seed(31, seed));
   return testing::random_case(random);
 }
 
 TEST(Engines, HaveTheSameEventsCountsAndEnergyOnRandomChips) {
-  const auto first = from_environment("SPIKELOOP_ENGINE_SEED", 0);
-  const auto wanted = from_environment("SPIKELOOP_ENGINE_CASES", 600);
+  const auto first = testing::from_environment("SPIKELOOP_ENGINE_SEED", 0);
+  const auto wanted = testing::from_environment("SPIKELOOP_ENGINE_CASES", 600);
   std::uint64_t compared = 0;
   std::size_t events = 0;
   for (auto seed = first; seed < first + wanted; ++seed) {

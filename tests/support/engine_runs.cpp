@@ -1,6 +1,7 @@
 #include "tests/support/engine_runs.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <sstream>
 
 #include "tests/support/tiny.h"
@@ -32,6 +33,11 @@ std::string text_of(const sim::Event& e) {
 }
 
 }  // namespace
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
 
 Outcome run_case(const Case& c, sim::Engine engine) {
   Outcome outcome;

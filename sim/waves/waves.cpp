@@ -24,6 +24,8 @@ bool ends_in(const std::string& text, const std::string& end) {
   return text.size() > end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
+constexpr std::uint64_t kTicksPerPs = 1000;  ///< the kernel counts femtoseconds
+
 /// Holds the traced variables and sets them when their time comes.
 class Player : public sc_core::sc_module {
  public:
@@ -54,7 +56,7 @@ class Player : public sc_core::sc_module {
  private:
   /// The kernel compares every traced variable with its last value at the end of this time.
   void step() {
-    const auto now = static_cast<std::int64_t>(sc_core::sc_time_stamp().value());
+    const auto now = static_cast<std::int64_t>(sc_core::sc_time_stamp().value() / kTicksPerPs);
     for (; next_ < waves_.changes.size() && waves_.changes[next_].time_ps <= now; ++next_) {
       const auto& change = waves_.changes[next_];
       const auto signal = static_cast<std::size_t>(change.signal);
@@ -65,7 +67,12 @@ class Player : public sc_core::sc_module {
       }
     }
     const std::int64_t next = next_ < waves_.changes.size() ? waves_.changes[next_].time_ps : waves_.end_ps;
-    if (next > now) wake_.notify(sc_core::sc_time::from_value(static_cast<std::uint64_t>(next - now)));
+    if (next > now) {
+      wake_.notify(sc_core::sc_time::from_value(static_cast<std::uint64_t>(next - now) * kTicksPerPs));
+    } else if (!finished_) {  // a time is written when the next one comes; this one is no ps later
+      finished_ = true;
+      wake_.notify(sc_core::sc_time::from_value(1));
+    }
   }
 
   const Waves& waves_;
@@ -73,6 +80,7 @@ class Player : public sc_core::sc_module {
   std::unique_ptr<bool[]> bits_;
   std::unique_ptr<sc_dt::uint64[]> integers_;
   std::size_t next_ = 0;
+  bool finished_ = false;
   sc_core::sc_event wake_{"wake"};
 };
 
@@ -81,6 +89,7 @@ class Player : public sc_core::sc_module {
 template <class Opened>
 void play(const std::string& name, const Waves& waves, const Opened& opened) {
   const FreshKernel kernel;
+  sc_core::sc_set_time_resolution(1, sc_core::SC_FS);
   Player player("player", waves);
   const auto quiet =
       sc_core::sc_report_handler::set_actions(sc_core::SC_ID_TRACING_TIMESCALE_UNIT_, sc_core::SC_DO_NOTHING);
@@ -91,7 +100,6 @@ void play(const std::string& name, const Waves& waves, const Opened& opened) {
   opened();
   player.trace(file);
   sc_core::sc_start();
-  sc_core::sc_start(sc_core::SC_ZERO_TIME);  // without it the changes of the last time are not written
   sc_core::sc_close_vcd_trace_file(file);
 }
 

@@ -10,6 +10,8 @@
 /// 2.169 b + 16.69 at 45 nm, 3.751 b + 25.84 at 65 nm (SarADC.cpp:199-239, LSTP), offset / slope
 /// = 8.13, 7.88, 7.69, 6.89; energy is power x latency. Area of the same tables grows as bits + 1.65; leakage
 /// follows area.
+/// From any resolution of 3 to 8 bits to any other the law is within 3.6 % of those energies and 0.8 % of the
+/// areas; of the tables that count the column's own current as the ADC's energy, within 17 %.
 ///
 /// Flash: 2^bits - 1 comparators that decide at once: latency stays, everything else follows their number.
 namespace spikeloop::sim {

@@ -1,7 +1,5 @@
 #include "sim/stimulus.h"
 
-#include <algorithm>
-
 #include "sim/bits.h"
 #include "traces/support/error.h"
 
@@ -91,19 +89,11 @@ std::vector<std::vector<PackedBits>> input_planes(const Signal& signal, const tr
 
 int Stimulus::item_ones(const Plan& plan, int signal, int timestep, int item) const {
   const auto channels = std::int64_t{plan.signals[static_cast<std::size_t>(signal)].channels};
-  const auto& planes_now = at(plan, signal, timestep);
-  const std::int64_t end = (item + 1) * channels;
-  int ones = 0;
-  for (std::int64_t begin = item * channels; begin < end;) {
-    const std::int64_t take = std::min<std::int64_t>(64 - begin % 64, end - begin);
-    std::uint64_t any = 0;
-    for (const auto& plane : planes_now) any |= plane[static_cast<std::size_t>(begin / 64)];
-    any >>= begin % 64;
-    if (take < 64) any &= (std::uint64_t{1} << take) - 1;
-    ones += popcount64(any);
-    begin += take;
-  }
-  return ones;
+  const auto& bits = at(plan, signal, timestep);
+  if (bits.size() == 1) return popcount_range(bits[0], item * channels, (item + 1) * channels);
+  PackedBits any(words_for(channels));
+  for (const auto& plane : bits) copy_bits(plane, item * channels, channels, any, 0);
+  return popcount_range(any, 0, channels);
 }
 
 Stimulus read_stimulus(const Plan& plan, const traces::TraceReader& trace, std::int64_t position) {

@@ -19,7 +19,7 @@ struct Stimulus {
     const auto s = static_cast<std::size_t>(signal);
     return planes[s][plan.signals[s].is_static ? 0 : static_cast<std::size_t>(timestep)];
   }
-  /// Channels of an item (a pixel) with a value other than 0.
+  /// Channels of an item (a pixel) with a value that is not 0.
   int item_ones(const Plan& plan, int signal, int timestep, int item) const;
 };
 

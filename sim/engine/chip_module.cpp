@@ -53,7 +53,8 @@ LinkIf& RouterModule::peer(int port) {
 
 CoreModule::CoreModule(const sc_core::sc_module_name& name, const Blueprint& chip, int tile)
     : ClockedModule(name, chip.tile_clock),
-      rule_(chip.plan, chip.config, chip.timing, tile, chip.stimulus, *this, chip.recorder) {}
+      rule_(chip.plan, chip.config, chip.timing, tile, chip.stimulus, *this, chip.recorder,
+            chip.engine == Engine::kReference ? make_stepped_array : make_grouped_array) {}
 
 void CoreModule::put_flit(int /*port*/, const Flit& flit, Cycle arrival) {
   rule_.put_flit(flit, arrival);
@@ -84,6 +85,8 @@ TileModule::TileModule(const sc_core::sc_module_name& name, const Blueprint& chi
   const bool reference = chip.engine == Engine::kReference;
   if (!reference) router = std::make_unique<RouterModule>("router", chip, tile);
   if (tile_has_stage(chip.plan, tile)) core = std::make_unique<CoreModule>("core", chip, tile);
+  if (reference && core && core->rule().array() != nullptr)
+    array = std::make_unique<ArrayModule>("crossbars", chip, *core->rule().array());
   if (reference) router = std::make_unique<RouterModule>("router", chip, tile);
 }
 
@@ -99,6 +102,7 @@ ChipModule::ChipModule(const sc_core::sc_module_name& name, const Plan& plan, co
                  engine,
                  recorder,
                  ClockDomain("tile_clock", timing.tile_period, engine),
+                 ClockDomain("array_clock", timing.array_period, engine),
                  ClockDomain("network_clock", timing.network_period, engine)},
       tiles_(static_cast<std::size_t>(plan.columns * plan.rows)) {
   const int count = static_cast<int>(tiles_.size());

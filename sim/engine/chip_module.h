@@ -6,6 +6,7 @@
 #include "sim/engine/clockwork.h"
 #include "sim/rules/host_port.h"
 #include "sim/rules/router.h"
+#include "sim/rules/stepped_array.h"
 #include "sim/rules/tile_core.h"
 
 /// The chip as SystemC modules around the component rules, for both engines: who is connected to whom.
@@ -33,7 +34,7 @@ struct Blueprint {
   const Stimulus& stimulus;
   Engine engine;
   Recorder* recorder;  ///< may be null
-  ClockDomain tile_clock, network_clock;
+  ClockDomain tile_clock, array_clock, network_clock;
 };
 
 class RouterModule : public ClockedModule, public LinkIf, private RouterPorts {
@@ -75,6 +76,20 @@ class CoreModule : public ClockedModule, public LinkIf, private TilePorts {
   TileCore rule_;
 };
 
+/// The crossbars of a tile, in the reference engine; those of the fast engine need no clock.
+class ArrayModule : public ClockedModule {
+ public:
+  ArrayModule(const sc_core::sc_module_name& name, const Blueprint& chip, CrossbarArray& array)
+      : ClockedModule(name, chip.array_clock), array_(array) {}
+
+ private:
+  Cycle work(Cycle now) override {
+    array_.evaluate(now);
+    return kNever;
+  }
+  CrossbarArray& array_;
+};
+
 class HostModule : public ClockedModule, public LinkIf, private TilePorts {
  public:
   HostModule(const sc_core::sc_module_name& name, const Blueprint& chip);
@@ -95,13 +110,15 @@ class HostModule : public ClockedModule, public LinkIf, private TilePorts {
   HostPort rule_;
 };
 
-/// A tile: "tile_<column>_<row>" with its "router" and, when a stage lives there, its "core".
+/// A tile: "tile_<column>_<row>" with its "router" and, when a stage lives there, its "core" and (reference
+/// engine) the "crossbars".
 class TileModule : public sc_core::sc_module {
  public:
   TileModule(const sc_core::sc_module_name& name, const Blueprint& chip, int tile);
   const int index;
   std::unique_ptr<RouterModule> router;
   std::unique_ptr<CoreModule> core;
+  std::unique_ptr<ArrayModule> array;
 };
 
 /// The powered part of the chip, for one sample. All modules are made here.

@@ -49,6 +49,19 @@ std::int64_t progress(const RunResult& r) {
   return sum;
 }
 
+[[noreturn]] void report_stall(const Plan& plan, const ChipConfig& chip, ChipModule& module,
+                               const RunResult& result) {
+  auto waits = module.host().waits();
+  for (const auto& tile : module.tiles()) {
+    if (!tile->core) continue;
+    const auto more = tile->core->rule().waits();
+    waits.insert(waits.end(), more.begin(), more.end());
+  }
+  Cycle last = 0;
+  for (const auto& s : result.stages) last = std::max(last, s.last_cycle);
+  throw_stall(plan, chip, waits, last);
+}
+
 }  // namespace
 
 /// The kernel runs in slices. In the fast engine all is over when no module waits for a cycle any more. The
@@ -68,7 +81,7 @@ RunResult run_sample(const Plan& plan, const ChipConfig& chip, const Timing& tim
     if (progress(result) == last) break;
     last = progress(result);
   } while (engine == Engine::kReference || sc_core::sc_pending_activity());
-  if (!module.finished()) throw_stall(plan, chip, module);
+  if (!module.finished()) report_stall(plan, chip, module, result);
   return result;
 }
 

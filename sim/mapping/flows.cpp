@@ -102,7 +102,7 @@ int input_buffer_depth(const Draft& d, const Flow& f) {
   if (gated) need = std::int64_t{f.items} * f.timesteps;
   const auto room = d.chip.input_buffer.capacity_bits / f.item_bits;
   if (room < need) {
-    d.does_not_fit("node " + to.name,
+    d.does_not_fit("node " + d.plan.layers[static_cast<std::size_t>(to.layer)].name,
                    std::to_string(need * f.item_bits) + " bits of input buffer" +
                        (gated ? " (schedule layer_sequential: all " + std::to_string(f.timesteps) +
                                     " timesteps of its input)"

@@ -13,9 +13,10 @@ namespace spikeloop::sim {
 namespace {
 
 /// Evaluations of one traffic's cost, over all of a search: some tenths of a second.
-constexpr std::int64_t kMostEvaluations = 12'000'000;
-constexpr std::int64_t kMostThresholdEvaluations = 4'000'000;  ///< of them, for threshold accepting
-constexpr int kThresholdRuns = 6;
+constexpr std::int64_t kMostEvaluations = 24'000'000;
+/// Of them, for threshold accepting, over all runs.
+constexpr std::int64_t kMostThresholdEvaluations = 8'000'000, kThresholdEvaluationsPerPlace = 40'000;
+constexpr int kThresholdRuns = 20;
 constexpr std::uint64_t kSeed = 0x706C616365;
 
 int distance(int columns, int a, int b) {
@@ -117,7 +118,7 @@ class Exchange {
     RandomStream random(seed);
     const auto places = static_cast<std::uint64_t>(tile_.size());
     const std::int64_t first = evaluations_;
-    const std::int64_t high = 2 * cost_ / std::max<std::int64_t>(1, tiles_);
+    const std::int64_t high = cost_ / std::max(1, tiles_);
     for (std::int64_t spent = 0; spent < budget; spent = evaluations_ - first + 1) {
       ++evaluations_;  // also where both places are empty
       const auto left = static_cast<double>(budget - spent) / static_cast<double>(budget);
@@ -191,9 +192,9 @@ std::vector<int> optimised(const PoweredMesh& mesh, int tiles, const std::vector
     search.start(start);
     keep();
   }
-  // Small meshes are searched through long before the work is used up.
   const std::int64_t places = std::int64_t{mesh.columns} * mesh.rows;
-  const std::int64_t budget = std::min(kMostThresholdEvaluations / kThresholdRuns, 2000 * places * places);
+  const std::int64_t budget =
+      std::min(kMostThresholdEvaluations, kThresholdEvaluationsPerPlace * places) / kThresholdRuns;
   for (int run = 0; run < kThresholdRuns; ++run) {
     search.start(best);
     search.wander(derive_seed(kSeed, static_cast<std::uint64_t>(run)), budget);

@@ -83,13 +83,13 @@ struct Flow {
   enum class Payload { kSpikes, kValues, kPartialSums };
   Payload payload = Payload::kValues;
   int producer = 0, consumer = 0;  ///< stages
-  int signal = -1;                 ///< kSpikes: the bits; an item without a set bit travels as a bare header
-  int channels = 0;                ///< carried per item
-  int item_bits = 0;               ///< payload bits of an item
-  int items = 1;                   ///< per timestep
-  int row = 1;                     ///< items per row: the unit in which the receiver returns credits
-  int timesteps = 0;               ///< that it carries: fewer than the network's when nobody needs the last
-  int depth = 0;                   ///< window: items sent and not yet freed, at most
+  int signal = -1;    ///< kSpikes: the bits; an item of spikes without a set bit travels as a bare header
+  int channels = 0;   ///< carried per item
+  int item_bits = 0;  ///< payload bits of an item
+  int items = 1;      ///< per timestep
+  int row = 1;        ///< items per row: the unit in which the receiver returns credits
+  int timesteps = 0;  ///< that it carries: fewer than the network's when nobody needs the last
+  int depth = 0;      ///< window: items sent and not yet freed, at most
   bool is_static = false, backward = false;
   int hops = 0;        ///< links between the two routers
   bool local = false;  ///< same tile: no packet
@@ -102,7 +102,8 @@ struct Route {
   std::vector<int> flows;  ///< to deliver; more than one of them may end in the same tile
   std::vector<int> tiles;  ///< where they end, each once, ascending
   bool to_host = false;    ///< the one destination is the host port beside tiles[0]
-  int links = 0;           ///< that a flit passes in all, whichever minimal way it takes; it leaves routers links + tiles times
+  int links =
+      0;  ///< that a flit passes in all, by whichever minimal way; it leaves routers links + tiles times
 };
 
 struct LayerPlan {
@@ -136,10 +137,10 @@ int packet_flits(const ChipConfig& chip, int payload_bits);
 /// Payload bits of the packet that carries an item of a flow. `signal`: the flow's, nullptr when it carries
 /// values; `ones`: channels of the item with a value other than 0 (unused when it carries values).
 ///
-/// Spikes and counts, as chip.spike_encoding says: `bitmap` channels x bits, nothing when no bit is set;
-/// `address_event` an address of ceil(log2(channels)) bits, at least 1, per channel that is not 0, and its
-/// value where that has more than one bit; `smaller` the smaller of the two. Values, partial sums and the
-/// input always carry every bit.
+/// Values, partial sums and the input always carry every bit. Spikes and counts carry none when none is set,
+/// otherwise they travel as chip.spike_encoding says: `bitmap` channels x bits; `address_event` an address of
+/// ceil(log2(channels)) bits, at least 1, per channel that is not 0, and its value where that has more than
+/// one bit; `smaller` the smaller of the two.
 int packet_payload_bits(const ChipConfig& chip, const Flow& flow, const Signal* signal, int ones);
 
 /// Flits of the largest packet of a flow.

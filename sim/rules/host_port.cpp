@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/rules/packet_size.h"
+
 namespace spikeloop::sim {
 namespace {
 
@@ -74,7 +76,7 @@ bool HostPort::start_packet(Cycle now) {
     last_route_ = pick;
     current_route_ = r;
     current_sent_ = 0;
-    current_flits_ = packet_flits(chip_, fl.item_bits);  // the input is sent as it is
+    current_flits_ = packet_size(plan_, chip_, stimulus_, fl, item);
     route_flits_[static_cast<std::size_t>(r)] += current_flits_;
     ++packets_;
     auto& c = counters_[static_cast<std::size_t>(fl.producer)];
@@ -173,14 +175,28 @@ bool HostPort::finished() const {
   return true;
 }
 
-std::string HostPort::describe() const {
-  std::string text;
-  for (int s : output_stages_) {
-    text += "  " + plan_.stages[static_cast<std::size_t>(s)].name + ": " +
-            std::to_string(stage_done_[static_cast<std::size_t>(s)]) + " of " +
-            std::to_string(plan_.stages[static_cast<std::size_t>(s)].timesteps) + " timesteps collected\n";
+std::vector<Wait> HostPort::waits() const {
+  std::vector<Wait> waits;
+  for (int r : input_routes_) {
+    const auto& first = flow(route(r).flows.at(0));
+    const auto item = sent_[static_cast<std::size_t>(r)];
+    if (item >= std::int64_t{first.timesteps} * first.items) continue;
+    if (item / first.items >= released_timesteps_)
+      waits.push_back({first.producer, Wait::For::kTimestep, -1, -1});
+    for (int f : route(r).flows) {
+      if (item >= limits_.limit(f)) waits.push_back({first.producer, Wait::For::kRoom, flow(f).consumer, f});
+    }
   }
-  return text;
+  for (int s : output_stages_) {
+    const auto& stage = plan_.stages[static_cast<std::size_t>(s)];
+    if (stage_done_[static_cast<std::size_t>(s)] >= stage.timesteps) continue;
+    for (int f : stage.inputs) {
+      const auto arrived = arrived_[static_cast<std::size_t>(f)].prefix();
+      if (arrived < std::int64_t{stage.timesteps} * stage.items())
+        waits.push_back({s, Wait::For::kItems, flow(f).producer, f});
+    }
+  }
+  return waits;
 }
 
 }  // namespace spikeloop::sim

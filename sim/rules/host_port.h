@@ -7,6 +7,7 @@
 #include "sim/rules/arrival_order.h"
 #include "sim/rules/link_credits.h"
 #include "sim/rules/tile_core.h"
+#include "sim/rules/wait.h"
 
 namespace spikeloop::sim {
 
@@ -35,7 +36,8 @@ class HostPort {
   std::int64_t packets() const { return packets_; }
   std::int64_t flits_injected() const { return flits_injected_; }
   std::int64_t flits_ejected() const { return flits_ejected_; }
-  std::string describe() const;
+  /// What its unfinished stages wait for, in a simulation that has stopped.
+  std::vector<Wait> waits() const;
 
  private:
   struct Waiting {

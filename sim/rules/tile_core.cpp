@@ -72,14 +72,14 @@ void TileCore::inject(Cycle now) {
   if (!tile_.output.ready(now)) return;
   if (tile_.output.front()->sent == 0) injection_vc_ = injection_credits_.freest();
   if (injection_credits_.available(injection_vc_) == 0) return;
-  injection_credits_.take(injection_vc_);
   const auto& packet = tile_.output.take_flit();
   Flit flit;
-  flit.vc = static_cast<std::uint8_t>(injection_vc_);
   flit.route = packet.route;
   flit.item = packet.item;
   flit.head = packet.sent == 1;
   flit.tail = packet.sent == packet.flits;
+  flit.vc = static_cast<std::uint8_t>(injection_vc_);
+  injection_credits_.take(injection_vc_);
   ++flits_injected_;
   const auto& t = tile_.timing;
   tile_.ports.inject_flit(flit,

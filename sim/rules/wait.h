@@ -1,13 +1,8 @@
 #pragma once
-#include <cstdint>
-#include <string>
-#include <vector>
-
-#include "sim/mapping/plan.h"
-
 namespace spikeloop::sim {
 
-/// Something that an unfinished stage waits for, in a chip that has stopped.
+/// Something that an unfinished stage waits for, in a chip that has stopped. The report is made in
+/// engine/stall.
 struct Wait {
   enum class For {
     kItems,         ///< that `on` sends it
@@ -21,8 +16,5 @@ struct Wait {
   int on = -1;    ///< stage
   int flow = -1;  ///< of the plan
 };
-
-/// A line per wait, for people.
-std::string describe(const Plan& plan, const std::vector<Wait>& waits);
 
 }  // namespace spikeloop::sim

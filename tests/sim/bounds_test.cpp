@@ -20,7 +20,7 @@ TEST(Bounds, DynamicEnergyIsExactWithoutSpikes) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomStream random(derive_seed(21, seed));
     const auto network = testing::random_network(random);
-    auto chip = testing::random_chip(random);
+    auto chip = testing::random_chip(random, network);
     chip.crossbar.skip_zero = true;
     testing::TemporaryFolder folder;
     traces::write_trace(folder.file("t.h5"), testing::random_trace(network, 1, 0.0, seed));

@@ -38,7 +38,7 @@ class Counter {
       const auto in = input(network_.inputs_of(node).at(0), sample, t);
       const auto* conv = network_.nodes[static_cast<std::size_t>(node)].as<Conv2dParams>();
       if (conv == nullptr) {
-        total += window_reads(in.value, in.bits, outputs(node));
+        total += window_reads(in.value, in.bits, outputs(node), 0);
         continue;
       }
       const int kernel = static_cast<int>(conv->weight.shape[2]);
@@ -53,7 +53,7 @@ class Counter {
                 const bool inside = y + ky >= 0 && x + kx >= 0 && y + ky < in.height && x + kx < in.width;
                 rows.push_back(inside ? in.at(y + ky, x + kx, c) : 0);
               }
-          total += window_reads(rows, in.bits, outputs(node));
+          total += window_reads(rows, in.bits, outputs(node), in.channels);
         }
       }
     }
@@ -67,20 +67,28 @@ class Counter {
     return static_cast<int>(n.as<LinearParams>()->weight.shape[0]);
   }
 
-  std::int64_t window_reads(const std::vector<int>& rows, int bits, int outputs) const {
-    const int slices =
-        (4 + chip_.crossbar.cell_bits - 1) / chip_.crossbar.cell_bits;  // 5-bit weights: 4 and a sign
-    const int per_crossbar = chip_.crossbar.columns / (2 * slices);
+  /// `channels`: of a convolution's input, 0 for a linear layer.
+  std::int64_t window_reads(const std::vector<int>& rows, int bits, int outputs, int channels) const {
+    const bool offset = chip_.weight_encoding == WeightEncoding::kOffset;
+    const int stored_bits = offset ? 5 : 4;  // 5-bit weights: all of them, or 4 and the sign in two columns
+    const int slices = (stored_bits + chip_.crossbar.cell_bits - 1) / chip_.crossbar.cell_bits;
+    const int per_crossbar =
+        offset ? (chip_.crossbar.columns - 1) / slices : chip_.crossbar.columns / (2 * slices);
     const int column_blocks = (outputs + per_crossbar - 1) / per_crossbar;
+    // Rows that may share crossbars: all of them, or those of a kernel position.
+    const bool by_position = chip_.mapping == Mapping::kKernelPosition && channels > 0;
+    const auto together = by_position ? static_cast<std::size_t>(channels) : rows.size();
     std::int64_t reads = 0;
-    for (std::size_t begin = 0; begin < rows.size(); begin += static_cast<std::size_t>(chip_.crossbar.rows)) {
-      const auto end = std::min(rows.size(), begin + static_cast<std::size_t>(chip_.crossbar.rows));
-      for (int b = 0; b < bits; ++b) {
-        int active = 0;
-        for (auto r = begin; r < end; ++r) active += rows[r] >> b & 1;
-        int passes = (active + chip_.crossbar.max_active_rows - 1) / chip_.crossbar.max_active_rows;
-        if (active == 0 && !chip_.crossbar.skip_zero) passes = 1;
-        reads += passes;
+    for (std::size_t group = 0; group < rows.size(); group += together) {
+      for (std::size_t begin = 0; begin < together; begin += static_cast<std::size_t>(chip_.crossbar.rows)) {
+        const auto end = std::min(together, begin + static_cast<std::size_t>(chip_.crossbar.rows));
+        for (int b = 0; b < bits; ++b) {
+          int active = 0;
+          for (auto r = group + begin; r < group + end; ++r) active += rows[r] >> b & 1;
+          int passes = (active + chip_.crossbar.max_active_rows - 1) / chip_.crossbar.max_active_rows;
+          if (active == 0 && !chip_.crossbar.skip_zero) passes = 1;
+          reads += passes;
+        }
       }
     }
     return reads * column_blocks;
@@ -150,7 +158,7 @@ TEST(Counting, CrossbarReadsFollowFromTheTraceAlone) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomStream random(derive_seed(11, seed));
     const auto network = testing::random_network(random);
-    const auto chip = testing::random_chip(random);
+    const auto chip = testing::random_chip(random, network);
     const auto trace = testing::random_trace(network, 2, 0.15 + 0.1 * static_cast<double>(seed % 5), seed);
     testing::TemporaryFolder folder;
     traces::write_trace(folder.file("t.h5"), trace);

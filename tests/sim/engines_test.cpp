@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "tests/support/engine_runs.h"
 
@@ -16,19 +15,14 @@ namespace {
 using testing::Case;
 using testing::Outcome;
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 Case case_of_seed(std::uint64_t seed) {
   RandomStream random(derive_seed(31, seed));
   return testing::random_case(random);
 }
 
 TEST(Engines, HaveTheSameEventsCountsAndEnergyOnRandomChips) {
-  const auto first = from_environment("SPIKELOOP_ENGINE_SEED", 0);
-  const auto wanted = from_environment("SPIKELOOP_ENGINE_CASES", 600);
+  const auto first = testing::from_environment("SPIKELOOP_ENGINE_SEED", 0);
+  const auto wanted = testing::from_environment("SPIKELOOP_ENGINE_CASES", 600);
   std::uint64_t compared = 0;
   std::size_t events = 0;
   for (auto seed = first; seed < first + wanted; ++seed) {
@@ -63,8 +57,8 @@ TEST(Engines, AFaultIsFoundAndItsCaseMadeSmall) {
   std::uint64_t seed = 0;
   while (seed < 100 && !differ(case_of_seed(seed))) ++seed;
   ASSERT_LT(seed, 100U) << "the fault was never drawn";
-  const auto small = testing::smallest(case_of_seed(seed),
-                                       [&](const Case& c) { return differ(c).has_value(); });
+  const auto small =
+      testing::smallest(case_of_seed(seed), [&](const Case& c) { return differ(c).has_value(); });
   // Nothing is left but what the fault needs: sample and hold, and one pooling of one pixel.
   EXPECT_TRUE(small.chip.adc.sample_and_hold);
   EXPECT_EQ(small.recipe.blocks.size(), 1U);
@@ -87,9 +81,9 @@ TEST(Engines, EqualRunsAreEqualAndAnEmptyRunIsNoProof) {
   EXPECT_FALSE(testing::difference(once, testing::run_case(c, Engine::kReference)));
   for (auto kind : {EventKind::kFetchStart, EventKind::kReadEnd, EventKind::kSumsOut, EventKind::kNodeAddEnd,
                     EventKind::kNeuronStart, EventKind::kDelivered, EventKind::kFlitRouted}) {
-    EXPECT_TRUE(std::any_of(once.events.begin(), once.events.end(),
-                            [&](const Event& e) { return e.kind == kind; }))
-        << static_cast<int>(kind);
+    EXPECT_TRUE(std::any_of(once.events.begin(), once.events.end(), [&](const Event& e) {
+      return e.kind == kind;
+    })) << static_cast<int>(kind);
   }
 }
 

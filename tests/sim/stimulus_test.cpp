@@ -74,7 +74,7 @@ TEST_F(StimulusTest, InputIntegersBecomeTwosComplementPlanes) {
   EXPECT_EQ(bit(planes[1], 5), 0);
   EXPECT_EQ(bit(planes[2], 5), 1);
   EXPECT_EQ(bit(planes[3], 5), 1);
-  EXPECT_EQ(stimulus.item_ones(plan, 0, 0, 2), 1) << "pixel 2 holds channels 4 and 5";
+  EXPECT_EQ(stimulus.item_ones(plan, 0, 0, 2), 1) << "channels 4 and 5; three bits of channel 5";
   EXPECT_EQ(stimulus.item_ones(plan, 0, 0, 3), 0);
 }
 

@@ -27,6 +27,20 @@ TEST(Timing, SampleAndHoldOverlapsReadsWithConversions) {
   EXPECT_EQ(crossbar_cycles(t, true, 3, 4), 20 + 20 + 20 + 12);
 }
 
+/// Reads of 2 cycles, 4 conversions of 6 cycles, one started every 2 (3 stages): a pass holds the array for
+/// 2 + 4 x 2 cycles, the last conversion ends 6 - 2 cycles after its column was sampled.
+TEST(Timing, PipelinedConversions) {
+  Timing t;
+  t.read_cycles = 2;
+  t.conversion_cycles = 6;
+  t.conversion_interval = 2;
+  EXPECT_EQ(crossbar_cycles(t, false, 1, 4), 2 + 8 + 4);
+  EXPECT_EQ(crossbar_cycles(t, false, 2, 4), 10 + 10 + 4);
+  EXPECT_EQ(crossbar_cycles(t, true, 2, 4), 2 + 8 + 8 + 4);
+  t.read_cycles = 20;  // the second read starts when the first is sampled, and is the bottleneck
+  EXPECT_EQ(crossbar_cycles(t, true, 2, 4), 20 + 20 + 8 + 4);
+}
+
 TEST(Timing, PassesFollowActiveRows) {
   auto chip = testing::tiny_chip();
   chip.crossbar.max_active_rows = 3;

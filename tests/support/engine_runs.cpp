@@ -1,6 +1,7 @@
 #include "tests/support/engine_runs.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <sstream>
 
 #include "tests/support/tiny.h"
@@ -20,10 +21,10 @@ class Collector : public sim::Recorder {
 };
 
 constexpr const char* kEventNames[] = {
-    "fetch start",   "fetch end",    "read start",   "read end",      "sums out",    "node add start",
-    "node add end",  "tree add start", "tree add end", "neuron start", "neuron end",  "node out",
-    "pool start",    "pool end",     "delivered",    "blocked",       "unblocked",   "flit injected",
-    "flit routed",   "flit ejected", "timestep start"};
+    "fetch start",  "fetch end",      "read start",    "read end",     "sums out",   "node add start",
+    "node add end", "tree add start", "tree add end",  "neuron start", "neuron end", "node out",
+    "pool start",   "pool end",       "delivered",     "blocked",      "unblocked",  "flit injected",
+    "flit routed",  "flit ejected",   "timestep start"};
 
 std::string text_of(const sim::Event& e) {
   return "cycle " + std::to_string(e.cycle) + ", tile " + std::to_string(e.place) + ": " +
@@ -32,6 +33,11 @@ std::string text_of(const sim::Event& e) {
 }
 
 }  // namespace
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
 
 Outcome run_case(const Case& c, sim::Engine engine) {
   Outcome outcome;
@@ -61,11 +67,11 @@ std::optional<std::string> difference(const Outcome& fast, const Outcome& refere
     return "fast: " + (fast.refused.empty() ? "runs" : fast.refused) +
            "\nreference: " + (reference.refused.empty() ? "runs" : reference.refused);
   }
-  const auto [f, r] = std::mismatch(fast.events.begin(), fast.events.end(), reference.events.begin(),
-                                    reference.events.end());
+  const auto [f, r] =
+      std::mismatch(fast.events.begin(), fast.events.end(), reference.events.begin(), reference.events.end());
   if (f != fast.events.end() || r != reference.events.end()) {
-    return "after " + std::to_string(f - fast.events.begin()) + " equal events\n  fast:      " +
-           (f == fast.events.end() ? "no more" : text_of(*f)) +
+    return "after " + std::to_string(f - fast.events.begin()) +
+           " equal events\n  fast:      " + (f == fast.events.end() ? "no more" : text_of(*f)) +
            "\n  reference: " + (r == reference.events.end() ? "no more" : text_of(*r));
   }
   if (fast.json == reference.json) return std::nullopt;
@@ -75,8 +81,8 @@ std::optional<std::string> difference(const Outcome& fast, const Outcome& refere
   std::string other;
   for (int number = 1; std::getline(a, line) && std::getline(b, other); ++number) {
     if (line != other) {
-      return "equal events, but line " + std::to_string(number) + " of the measurement\n  fast:      " + line +
-             "\n  reference: " + other;
+      return "equal events, but line " + std::to_string(number) +
+             " of the measurement\n  fast:      " + line + "\n  reference: " + other;
     }
   }
   return "equal events, but one measurement is longer";

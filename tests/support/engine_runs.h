@@ -21,6 +21,9 @@ struct Outcome {
   std::string json;
 };
 
+/// A number from an environment variable, so that a bench can ask for thousands of cases.
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise);
+
 using Runner = std::function<Outcome(const Case&, sim::Engine)>;
 
 Outcome run_case(const Case& c, sim::Engine engine);

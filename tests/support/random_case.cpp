@@ -126,9 +126,9 @@ std::string value_text(Value value) {
   }
 }
 
-#define OPTION(field)                                          \
-  Option {                                                     \
-    #field,                                                    \
+#define OPTION(field)                                        \
+  Option {                                                   \
+#field,                                                    \
         [](ChipConfig& chip, const ChipConfig& plain) {        \
           if (chip.field == plain.field) return false;         \
           chip.field = plain.field;                            \
@@ -259,7 +259,6 @@ ChipConfig plain_chip() {
 
 Case random_case(RandomStream& random) {
   Case c;
-  c.chip = random_chip(random);
   auto& r = c.recipe;
   r.height = between(random, 1, 5);
   r.width = between(random, 1, 5);
@@ -274,6 +273,7 @@ Case random_case(RandomStream& random) {
   r.hidden = random.below(2) == 0 ? between(random, 1, 9) : 0;
   r.rate = random.below(8) == 0 ? 0 : random.unit() * random.unit();
   r.trace_seed = random.below(1000);
+  c.chip = random_chip(random, network_of(r));
   return c;
 }
 
@@ -283,7 +283,8 @@ traces::Network network_of(const Recipe& r) {
   b.conv("stem", "input", r.stem_channels, r.stem_kernel, 1, padding);
   Place at{"stem", r.stem_channels, r.height + 2 * padding - r.stem_kernel + 1,
            r.width + 2 * padding - r.stem_kernel + 1};
-  for (std::size_t i = 0; i < r.blocks.size(); ++i) add_block(b, r.blocks[i], "b" + std::to_string(i + 1), at);
+  for (std::size_t i = 0; i < r.blocks.size(); ++i)
+    add_block(b, r.blocks[i], "b" + std::to_string(i + 1), at);
   b.lif("last", {at.node});
   b.flatten("flatten", "last");
   int features = at.channels * at.height * at.width;
@@ -348,13 +349,17 @@ std::string describe(const Case& c) {
       text += " (0 none, 1 skip, 2 conv 1x1, 3 conv 3x3, 4 pool)\n";
     } else {
       const bool conv = b.kind == Block::Kind::kConv;
-      text += std::string("  ") + (conv ? "conv" : b.kind == Block::Kind::kPool ? "pool" : "spike pool, conv") +
+      text += std::string("  ") +
+              (conv                           ? "conv"
+               : b.kind == Block::Kind::kPool ? "pool"
+                                              : "spike pool, conv") +
               ", " + std::to_string(b.channels) + " channels, kernel " + std::to_string(b.kernel) +
               ", stride " + std::to_string(b.stride) + "\n";
     }
   }
-  if (r.classes > 0) text += "  linear " + (r.hidden > 0 ? std::to_string(r.hidden) + ", " : "") +
-                             std::to_string(r.classes) + "\n";
+  if (r.classes > 0)
+    text += "  linear " + (r.hidden > 0 ? std::to_string(r.hidden) + ", " : "") + std::to_string(r.classes) +
+            "\n";
   text += "chip: plain_chip()";
   const auto plain = plain_chip();
   for (const auto& option : options()) {

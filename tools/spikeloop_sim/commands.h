@@ -5,7 +5,8 @@
 /// and returns the exit code; wrong input throws InputError.
 namespace spikeloop::tools {
 
-int replay_command(const Arguments& arguments);  ///< without a subcommand
-int verify_command(const Arguments& arguments);
+int replay_command(const Arguments& arguments);   ///< without a subcommand
+int traffic_command(const Arguments& arguments);  ///< the mesh alone
+int verify_command(const Arguments& arguments);   ///< our versions of published formulas
 
 }  // namespace spikeloop::tools

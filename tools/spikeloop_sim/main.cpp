@@ -16,9 +16,7 @@ struct Command {
   int (*run)(const Arguments&);
 };
 
-constexpr std::array kCommands{
-    Command{"verify", verify_command},
-};
+constexpr std::array<Command, 2> kCommands{{{"traffic", traffic_command}, {"verify", verify_command}}};
 
 int run(const Arguments& words) {
   if (words.empty()) return replay_command({"--help"});
@@ -30,8 +28,9 @@ int run(const Arguments& words) {
     names.emplace_back(command.name);
   }
   const std::string nearest = nearest_word(name, names);
-  throw InputError("command line", '"' + name + '"', "a word without an option before it",
-                   nearest.empty() ? "--network, --trace and --hw, or --check" : nearest);
+  throw InputError(
+      "command line", '"' + name + '"', "a word without an option before it",
+      nearest.empty() ? "--network, --trace and --hw, --check, or a subcommand (traffic)" : nearest);
 }
 
 }  // namespace

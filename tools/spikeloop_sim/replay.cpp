@@ -27,7 +27,10 @@ namespace {
 constexpr const char* kUsage =
     "usage: spikeloop-sim --network N.nir --trace T.h5 --hw CHIP.json [options]\n"
     "       spikeloop-sim --check CHIP.json [--network N.nir] [--set PATH=VALUE ...]\n"
-    "       spikeloop-sim --help-config\n\n"
+    "       spikeloop-sim --help-config\n"
+    "       spikeloop-sim traffic --hw CHIP.json --pattern WORD --rate X   (the mesh alone, see traffic "
+    "--help)\n"
+    "       spikeloop-sim verify spikesim FILE...   (SpikeSim's formulas against its own outputs)\n\n"
     "Replays the recorded spikes of a network on a compute-in-memory chip, cycle by cycle, and measures "
     "latency,\n"
     "energy and area. Prints a table; --out also writes everything as JSON.\n"

@@ -80,11 +80,14 @@ Cycle longest_silence(const Plan& plan, const ChipConfig& chip, const Timing& ti
     tiles = std::max(tiles, Cycle{s.channels} * std::max<Cycle>(taps, static_cast<Cycle>(s.lifs.size()) + 1));
     if (s.signal >= 0) tiles += window * plan.signals[static_cast<std::size_t>(s.signal)].bits;
   }
-  for (const auto& f : plan.flows) tiles = std::max(tiles, Cycle{f.item_bits} + f.channels);
+  for (const auto& f : plan.flows) {  // a bit a cycle through the smallest port
+    const auto* signal = f.signal < 0 ? nullptr : &plan.signals[static_cast<std::size_t>(f.signal)];
+    tiles = std::max(tiles, Cycle{packet_flits_worst(chip, f, signal)} * chip.mesh.flit_bits + f.channels);
+  }
   const Cycle network =
       Cycle{chip.router.latency_cycles + chip.link.latency_cycles + 1} * (plan.columns + plan.rows + 2);
   return 64 * (timing.tile_period + timing.array_period + timing.network_period) +
-         timing.tile_period * (tiles + 4 * chip.clock.crossing_cycles) +
+         timing.tile_period * (2 * tiles + 4 * chip.clock.crossing_cycles) +
          timing.array_period * (arrays + 4 * chip.clock.crossing_cycles) +
          timing.network_period * (network + 4 * chip.clock.crossing_cycles);
 }

@@ -6,13 +6,14 @@
 #include "sim/mapping/memories.h"
 #include "sim/mapping/placement.h"
 #include "sim/mapping/routes.h"
+#include "sim/mapping/row_energy.h"
 #include "sim/mapping/timesteps.h"
 
 namespace spikeloop::sim {
 
 Plan make_plan(const traces::Network& network, const ChipConfig& chip, int timesteps, int input_frames,
                const std::string& network_path) {
-  Draft draft{network, chip, network_path, input_frames == 1, {}, {}, {}, {}, {}, {}, {}};
+  Draft draft{network, chip, network_path, input_frames == 1};
   draft.plan.timesteps = timesteps;
   draft.plan.layers.push_back({"(shared)", "shared", 0, 0, {}});
   lower(draft);
@@ -24,6 +25,7 @@ Plan make_plan(const traces::Network& network, const ChipConfig& chip, int times
   make_routes(draft);
   move_to_places(draft, choose_places(draft));
   check_memories(draft);
+  if (chip.crossbar.read_energy == ReadEnergy::kConductance) fill_row_energies(draft.plan, network, chip);
   return std::move(draft.plan);
 }
 

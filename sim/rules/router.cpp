@@ -119,17 +119,20 @@ int Router::free_credits(int port) const {
   return sum;
 }
 
-/// Steps 1 and 2: each output's pick of those that ask for it.
-void Router::request(Cycle now) {
-  grants_.fill({});
+/// Steps 1 and 2: the pick of each open output, of those that ask for it from ports that can be read.
+void Router::pick(Cycle now) {
   const int size = static_cast<int>(inputs_.size());
   for (int i = 0; i < size; ++i) {
     auto& input = inputs_[static_cast<std::size_t>(i)];
     if (input.fifo.empty() || input.fifo.front().ready > now) continue;
+    const auto& already = reads_[static_cast<std::size_t>(i / channels_)];
+    if (already.input >= 0 && already.input != i) continue;
     const bool chooses = adaptive_ && input.num_branches == 1 && input.branches[0].vc < 0;
     if (input.num_branches == 0 || chooses) find_branches(input, i / channels_);
     for (int b = 0; b < input.num_branches; ++b) {
       const auto& branch = input.branches[static_cast<std::size_t>(b)];
+      if (!open_[static_cast<std::size_t>(branch.port)]) continue;
+      if (already.input == i && already.position != branch.position) continue;
       if (branch.done || branch.position >= input.fifo.size() || input.fifo[branch.position].ready > now)
         continue;
       const auto& out = outputs_[static_cast<std::size_t>(branch.port)];
@@ -137,30 +140,47 @@ void Router::request(Cycle now) {
       auto& grant = grants_[static_cast<std::size_t>(branch.port)];
       if (grant.input < 0 || round_robin_distance(i, out.last_input, size) <
                                  round_robin_distance(grant.input, out.last_input, size)) {
-        grant = {i, b};
+        grant = {i, b, false};
       }
     }
   }
 }
 
-/// Step 3: what each port reads; other picks are dropped.
-void Router::accept() {
-  const auto key = [&](const Grant& grant) {
-    const auto& input = inputs_[static_cast<std::size_t>(grant.input)];
-    const int last = last_channel_[static_cast<std::size_t>(grant.input / channels_)];
-    return std::make_pair(round_robin_distance(grant.input % channels_, last, channels_),
-                          input.branches[static_cast<std::size_t>(grant.branch)].position);
+/// Step 3: which of its picked FIFOs each port reads, and where. The other picks are dropped; returns whether
+/// there were any.
+bool Router::read(bool first_round) {
+  const auto position = [&](const Grant& grant) {
+    return inputs_[static_cast<std::size_t>(grant.input)]
+        .branches[static_cast<std::size_t>(grant.branch)]
+        .position;
   };
-  std::array<Grant, kNumPorts> best;  // per input port
-  for (const auto& grant : grants_) {
-    if (grant.input < 0) continue;
-    auto& chosen = best[static_cast<std::size_t>(grant.input / channels_)];
-    if (chosen.input < 0 || key(grant) < key(chosen)) chosen = grant;
+  const auto key = [&](int input, std::size_t at) {
+    const int last = last_channel_[static_cast<std::size_t>(input / channels_)];
+    return std::make_pair(round_robin_distance(input % channels_, last, channels_), at);
+  };
+  for (std::size_t out = 0; out < kNumPorts; ++out) {
+    const auto& grant = grants_[out];
+    if (!open_[out] || grant.input < 0) continue;
+    auto& chosen = reads_[static_cast<std::size_t>(grant.input / channels_)];
+    if (chosen.input < 0 || key(grant.input, position(grant)) < key(chosen.input, chosen.position)) {
+      chosen = {grant.input, position(grant)};
+    }
   }
-  for (auto& grant : grants_) {
-    if (grant.input < 0) continue;
-    if (key(best[static_cast<std::size_t>(grant.input / channels_)]) < key(grant)) grant = {};
+  bool dropped = false;
+  for (std::size_t out = 0; out < kNumPorts; ++out) {
+    auto& grant = grants_[out];
+    if (!open_[out]) continue;
+    const bool asked = grant.input >= 0;
+    const auto& chosen = reads_[static_cast<std::size_t>(asked ? grant.input / channels_ : 0)];
+    if (asked && (chosen.input != grant.input || chosen.position != position(grant))) {
+      grant = {};
+      dropped = true;
+    } else {
+      open_[out] = false;
+      grant.at_once = first_round;
+    }
   }
+  return dropped;
 }
 
 void Router::send(const Grant& grant, int port, Cycle now) {
@@ -174,8 +194,10 @@ void Router::send(const Grant& grant, int port, Cycle now) {
   }
   flit.vc = static_cast<std::uint8_t>(branch.vc);
   out.credits.take(branch.vc);
-  out.last_input = grant.input;
-  last_channel_[static_cast<std::size_t>(grant.input / channels_)] = grant.input % channels_;
+  if (grant.at_once) {
+    out.last_input = grant.input;
+    last_channel_[static_cast<std::size_t>(grant.input / channels_)] = grant.input % channels_;
+  }
   if (flit.tail) {
     out.held[static_cast<std::size_t>(branch.vc)] = 0;
     branch.done = true;
@@ -201,8 +223,11 @@ void Router::send(const Grant& grant, int port, Cycle now) {
 
 Cycle Router::evaluate(Cycle now) {
   for (auto& out : outputs_) out.credits.take_arrivals(now);
-  request(now);
-  accept();
+  grants_.fill({});
+  reads_.fill({});
+  open_.fill(true);
+  pick(now);
+  for (bool again = read(true); again; again = read(false)) pick(now);
   bool moved = false;
   for (int port = 0; port < kNumPorts; ++port) {
     const Grant grant = grants_[static_cast<std::size_t>(port)];

@@ -62,8 +62,11 @@ class RouterPorts {
 ///  2. Output. Each output picks one of the FIFOs that ask for it: round-robin in the order input * channels
 ///     + channel, the first one after the FIFO that it took a flit from last.
 ///  3. Input. A port reads one flit a cycle. Where outputs picked several of its FIFOs, it takes the first
-///     FIFO after the one that it read last, in a round; the other outputs stay idle in this cycle.
-/// Who is picked but not read stays first in its output's round, so every FIFO that keeps asking is served.
+///     FIFO after the one that it read last, in a round.
+/// Outputs whose pick was not read repeat this with the ports that are left, until none is: as iSLIP
+/// (McKeown, IEEE/ACM Trans. Networking 7(2), 1999). Only what was picked and read at once counts as taken
+/// last; so who is passed over stays first in its round, and every FIFO that keeps asking is served. With one
+/// channel an input asks for one output, and one round does it all.
 ///
 /// Routing: `xy` columns first. `west_first`: what has to go west goes there first; then the one of the (at
 /// most two) directions that lead closer whose unheld channels have more credits in all, X if equal; chosen
@@ -73,7 +76,7 @@ class RouterPorts {
 ///
 /// Multicast: a packet whose route has several tiles goes to every output of the tree of XY paths to them.
 /// Each branch reads the FIFO at a position of its own; in one cycle the port reads one position, the one
-/// furthest behind of those picked, for all branches that are there. A place is free, and its credit
+/// furthest behind of those picked, for all branches there that are picked. A place is free, and its credit
 /// returned, once all branches have read it.
 ///   No deadlock. The planner admits only multicast packets that fit a FIFO whole (p <= B flits). While a
 /// packet is at the front of a FIFO, all B places are its own, so all of its flits can come even if one
@@ -127,6 +130,11 @@ class Router {
   struct Grant {
     int input = -1;  ///< FIFO, -1 none
     int branch = 0;
+    bool at_once = false;  ///< read in the first round
+  };
+  struct Read {
+    int input = -1;  ///< FIFO, -1 none
+    std::size_t position = 0;
   };
 
   void find_branches(Input& input, int port) const;
@@ -135,8 +143,8 @@ class Router {
   int free_channel(int port) const;
   int free_credits(int port) const;
   Cycle edge(Cycle arrival) const { return (arrival + period_ - 1) / period_ * period_; }
-  void request(Cycle now);
-  void accept();
+  void pick(Cycle now);
+  bool read(bool first_round);
   void send(const Grant& grant, int port, Cycle now);
   Cycle next_event(Cycle now, bool moved) const;
 
@@ -149,6 +157,8 @@ class Router {
   std::vector<Input> inputs_;  ///< port * channels + channel
   std::vector<Output> outputs_;
   std::array<Grant, kNumPorts> grants_{};      ///< of this cycle, per output
+  std::array<Read, kNumPorts> reads_{};        ///< of this cycle, per input port
+  std::array<bool, kNumPorts> open_{};         ///< outputs that may still get a flit in this cycle
   std::array<int, kNumPorts> last_channel_{};  ///< per input port: read last
   std::int64_t flits_ = 0, link_flits_ = 0;
 };

@@ -25,6 +25,9 @@ std::int64_t leakage_aj(const EnergyByComponent& energy) {
 }
 
 std::string whole(double value) { return grouped(std::llround(value)); }
+std::string cycles_text(double value) {
+  return whole(value) + (std::llround(value) == 1 ? " cycle" : " cycles");
+}
 std::string joule(double pj) { return scaled(pj * 1e-12) + "J"; }
 
 class Comparer {
@@ -151,7 +154,7 @@ class Comparer {
     if (layer.input_bits > 0) add_read_reasons(i);
     if (layer.blocked_cycles > 0) {
       const double cycles = per_sample(layer.blocked_cycles);
-      add("contention", cycles, "cycle", "results waited " + whole(cycles) + " cycles for room downstream");
+      add("contention", cycles, "cycle", "results waited " + cycles_text(cycles) + " for room downstream");
     }
     if (layer.busy_cycles > 0) {
       const double idle =
@@ -159,7 +162,7 @@ class Comparer {
           per_sample(layer.busy_cycles) - per_sample(layer.blocked_cycles);
       if (idle >= 0.5) {
         add("stalls", idle, "cycle",
-            whole(idle) + " cycles of its " + (layer.tiles == 1 ? "tile" : "tiles") + " waiting for inputs");
+            cycles_text(idle) + " of its " + (layer.tiles == 1 ? "tile" : "tiles") + " waiting for inputs");
       }
     }
     const double mesh = pj(layer.energy[static_cast<std::size_t>(Component::kRouter)].dynamic_aj +

@@ -28,7 +28,7 @@ inline constexpr const char* kReasons[] = {
     "weight_slices",  ///< columns per output: signs and cells of few bits
     "static_input",   ///< timesteps that the formula charges and the chip leaves out
     "contention",     ///< cycles that results waited for room downstream
-    "stalls",         ///< cycles of its tiles without a read: waiting for inputs, fetching
+    "stalls",         ///< cycles of its tiles between first start and last end neither busy nor blocked
     "mesh",           ///< energy of routers and links
     "leakage",        ///< energy of leakage, which the formula does not have
     "not_modelled",   ///< energy of a layer that SpikeSim does not have: linear, pooling, ports

@@ -20,6 +20,8 @@ constexpr std::int64_t kMostSteps = 1 << 12;
 constexpr std::size_t kMostLayersInFile = 4096;
 
 std::string short_text(const Json& value) {
+  if (value.is_object()) return "an object";
+  if (value.is_array()) return "a list";
   // Quotes a file's own bytes, which may not be UTF-8.
   std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() > 40) text = text.substr(0, 37) + "...";

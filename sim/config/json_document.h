@@ -14,8 +14,8 @@ struct JsonValue {
   int line = 0;
   bool boolean = false;
   std::int64_t integer = 0;
-  double real = 0;   ///< of integers too
-  std::string text;  ///< a string's content; a number as it was written
+  double real = 0;                  ///< of integers too
+  std::string text;                 ///< a string's content; a number as it was written
   std::vector<JsonMember> members;  ///< of an array: its elements, with their indices as keys
 };
 

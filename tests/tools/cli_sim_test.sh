@@ -63,6 +63,10 @@ good check --check "$chip" --set mesh.rows=2
 contains check.txt "8 x 2 mesh = 16 tiles"
 good small --check "$root/hwconfigs/rram-32nm-small.json"
 contains small.txt "4 x 4 mesh = 16 tiles"
+good placed --check "$chip" --network network.nir
+contains placed.txt "the network on it"
+bad "network.nir: mapping: found a network that needs " --check "$chip" --network network.nir \
+  --set mesh.columns=1 --set mesh.rows=1
 
 # Runs: the same bytes each time, with --out beside the table and alone.
 good table "${sim[@]}"
@@ -72,6 +76,26 @@ contains table.txt "conv2"
 contains table.txt "energy by component"
 good both "${sim[@]}" --out first.json
 cmp -s table.txt both.txt || complain "--out changes the table"
+good compared "${sim[@]}" --compare-analytic --out compared.json
+contains compared.txt "every event count of the closed form is the measured one"
+contains compared.json '"analytic"'
+
+# SpikeSim's formulas: a case passes, with another figure it differs (1), what is no case is refused (2).
+cat >case.json <<'CASE'
+{"name": "one layer", "inputs": {"in_ch_list": [64], "out_ch_list": [64], "in_dim_list": [8], "out_dim_list": [8],
+ "xbar_size": 64, "kernel_size": 3, "pe_per_tile": 8, "time_steps": 5, "clk_freq_MHz": 250, "device": "rram"},
+ "outputs": {"n_tiles": 1.0, "pe_per_layer": [1.0], "n_pe": 1.0, "energy_layerwise_pJ": [265115.567104],
+ "energy_total_pJ": 265115.567104, "latency_ns": 2129920.0, "area_um2": {"neuron_mem": 66601.7792,
+ "pe_array_plus_sub": 156508.86864, "digital": 122358.679199, "total": 729911.778239}}}
+CASE
+sed 's/2129920.0/2129920.1/' case.json >wrong.json
+good verify verify spikesim case.json
+contains verify.txt "pass  one layer: 10 figures"
+code=0
+"$program" verify spikesim case.json wrong.json >verify.txt 2>verify.err || code=$?
+[[ $code == 1 ]] || complain "verify of a wrong case ended with $code, not 1"
+contains verify.txt "FAIL  one layer"
+contains verify.txt "1 of 2 files agree"
 good quiet "${sim[@]}" --out second.json --quiet
 if [[ -s quiet.txt || -s quiet.err ]]; then complain "--quiet prints"; fi
 cmp -s first.json second.json || complain "two runs wrote different measurements"
@@ -128,6 +152,10 @@ bad "command line: --quiet: found no --out" "${sim[@]}" --quiet
 bad 'command line: "network.nir": found a word without an option' network.nir
 bad "command line: --hw: found nothing" --network network.nir --trace trace.h5 "${out[@]}"
 bad "command line: --trace: found nothing" --network network.nir --hw "$chip" "${out[@]}"
+bad "command line: verify: found nothing" verify
+bad "command line: verify: found \"simspike\"" verify simspike case.json
+bad "none.json: " verify spikesim none.json
+bad "trace.h5: /: found no JSON object" verify spikesim trace.h5
 bad "command line: --trace: found it beside --check" --check "$chip" --trace trace.h5
 bad "command line: --schedule: found \"fast\", expected pipelined, timestep_sequential or layer_sequential" \
   "${sim[@]}" "${out[@]}" --schedule fast

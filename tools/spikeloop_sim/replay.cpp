@@ -29,7 +29,11 @@ constexpr const char* kUsage =
     "usage: spikeloop-sim --network N.nir --trace T.h5 --hw CHIP.json [options]\n"
     "       spikeloop-sim --check CHIP.json [--network N.nir] [--set PATH=VALUE ...]\n"
     "       spikeloop-sim --help-config\n"
-    "       spikeloop-sim traffic | verify | wave ...   (each has a --help)\n\n"
+    "       spikeloop-sim traffic | verify | wave ...   (the mesh alone, analytic models, a trace as waves;
+"
+    "                                                    each has a --help)
+
+"
     "Replays the recorded spikes of a network on a compute-in-memory chip, cycle by cycle, and measures "
     "latency,\n"
     "energy and area. Prints a table; --out also writes everything as JSON.\n"

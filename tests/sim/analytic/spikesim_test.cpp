@@ -115,6 +115,8 @@ TEST(SpikeSim, RefusesWhatIsNoCase) {
   EXPECT_THROW(check_case(with(kVgg9, "[3, 64, 64,", "[3, 64,"), "f"), InputError);
   EXPECT_THROW(check_case(with(kVgg9, "[3, 64, 64,", "[3, -1, 64,"), "f"), InputError);
   EXPECT_THROW(check_case(with(kVgg9, "\"xbar_size\": 64", "\"xbar_size\": 0"), "f"), InputError);
+  EXPECT_THROW(check_case(with(kVgg9, "\"rram\"", std::string(100000, '[') + std::string(100000, ']')), "f"),
+               InputError);
   EXPECT_THROW(check_case(with(kVgg9, "\"n_tiles\": 6.0", "\"n_tiles\": \"six\""), "f"), InputError);
 }
 

@@ -13,17 +13,17 @@ struct Draft {
   const ChipConfig& chip;
   std::string path;  ///< of the network, for messages
   bool input_static;
-  Plan plan;
+  Plan plan{};
 
-  std::vector<std::vector<std::int64_t>> shapes;
-  std::vector<int> order;  ///< of the network's nodes, forward edges first
+  std::vector<std::vector<std::int64_t>> shapes{};
+  std::vector<int> order{};  ///< of the network's nodes, forward edges first
   std::vector<std::vector<int>>
-      stages_of;                    ///< per network node: its stages (shards of a layer); a LIF's: its node
-  std::vector<int> signal_of;       ///< per network node: the bits it puts out, or -1
-  std::map<int, int> implicit_sum;  ///< pooling node -> the sum stage before it
+      stages_of{};                    ///< per network node: its stages (shards of a layer); a LIF's: its node
+  std::vector<int> signal_of{};       ///< per network node: the bits it puts out, or -1
+  std::map<int, int> implicit_sum{};  ///< pooling node -> the sum stage before it
   /// Per stage, schedule layer_sequential: layers on the longest way from the input to here, this one
   /// included, that start when all timesteps of their input have arrived.
-  std::vector<int> gates_before;
+  std::vector<int> gates_before{};
 
   [[noreturn]] void fail(int node, const std::string& found, const std::string& expected) const;
   [[noreturn]] void does_not_fit(const std::string& place, const std::string& needs,

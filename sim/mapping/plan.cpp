@@ -12,7 +12,7 @@ namespace spikeloop::sim {
 
 Plan make_plan(const traces::Network& network, const ChipConfig& chip, int timesteps, int input_frames,
                const std::string& network_path) {
-  Draft draft{network, chip, network_path, input_frames == 1, {}, {}, {}, {}, {}, {}, {}};
+  Draft draft{network, chip, network_path, input_frames == 1};
   draft.plan.timesteps = timesteps;
   draft.plan.layers.push_back({"(shared)", "shared", 0, 0, {}});
   lower(draft);

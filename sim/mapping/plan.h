@@ -36,11 +36,11 @@ enum class StageKind { kHostInput, kMvm, kNode, kPool, kHostOutput };
 /// One crossbar's share of a weight matrix.
 struct Piece {
   int row_block = 0, column_block = 0;  ///< row blocks of a column block add up to its outputs
-  int row_begin = 0;         ///< in the whole matrix's rows: kernel position * input channels + channel
-  int rows = 0;              ///< wordlines in use
-  int outputs = 0;           ///< channels that its columns hold
-  int columns = 0;           ///< bitlines in use: outputs x columns per output, reference column
-  int pe = 0, crossbar = 0;  ///< of the first copy
+  int row_begin = 0;                    ///< of the matrix's rows: kernel position * input channels + channel
+  int rows = 0;                         ///< wordlines in use
+  int outputs = 0;                      ///< channels that its columns hold
+  int columns = 0;                      ///< bitlines in use: outputs x columns per output, reference column
+  int pe = 0, crossbar = 0;             ///< of the first copy
 };
 
 struct Stage {
@@ -83,13 +83,13 @@ struct Flow {
   enum class Payload { kSpikes, kValues, kPartialSums };
   Payload payload = Payload::kValues;
   int producer = 0, consumer = 0;  ///< stages
-  int signal = -1;    ///< kSpikes: the bits; an item of spikes without a set bit travels as a bare header
-  int channels = 0;   ///< carried per item
-  int item_bits = 0;  ///< payload bits of an item
-  int items = 1;      ///< per timestep
-  int row = 1;        ///< items per row: the unit in which the receiver returns credits
-  int timesteps = 0;  ///< that it carries: fewer than the network's when nobody needs the last
-  int depth = 0;      ///< window: items sent and not yet freed, at most
+  int signal = -1;                 ///< kSpikes: the bits; spikes travel as chip.spike_encoding says
+  int channels = 0;                ///< carried per item
+  int item_bits = 0;               ///< payload bits of an item
+  int items = 1;                   ///< per timestep
+  int row = 1;                     ///< items per row: the unit in which the receiver returns credits
+  int timesteps = 0;               ///< that it carries: fewer than the network's when nobody needs the last
+  int depth = 0;                   ///< window: items sent and not yet freed, at most
   bool is_static = false, backward = false;
   int hops = 0;        ///< links between the two routers
   bool local = false;  ///< same tile: no packet
@@ -102,8 +102,7 @@ struct Route {
   std::vector<int> flows;  ///< to deliver; more than one of them may end in the same tile
   std::vector<int> tiles;  ///< where they end, each once, ascending
   bool to_host = false;    ///< the one destination is the host port beside tiles[0]
-  int links =
-      0;  ///< that a flit passes in all, by whichever minimal way; it leaves routers links + tiles times
+  int links = 0;           ///< that a flit passes in all; it leaves routers links + tiles times
 };
 
 struct LayerPlan {

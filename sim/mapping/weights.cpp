@@ -105,8 +105,8 @@ std::vector<Piece> cut_into_pieces(const ChipConfig& chip, const WeightMatrix& m
         piece.rows = std::min(chip.crossbar.rows, share - b * chip.crossbar.rows);
         piece.outputs = std::min(per_crossbar, matrix.outputs - c * per_crossbar);
         piece.columns = piece.outputs * matrix.columns_per_output + reference_columns(chip);
-        const int slot = by_position ? pair * pes_of_pair * chip.pe.crossbars + k : pair;
-        piece.pe = slot / chip.pe.crossbars;
+        const int slot = by_position ? k : pair;  // crossbars before it, in its pair or in all
+        piece.pe = slot / chip.pe.crossbars + (by_position ? pair * pes_of_pair : 0);
         piece.crossbar = slot % chip.pe.crossbars;
         pieces.push_back(piece);
       }

@@ -59,8 +59,9 @@ const std::vector<Change>& changes() {
 }
 
 /// Energy and area are exact statements. Latency is one about components: a chip of slower components may
-/// finish earlier when they happen to ask for a shared unit in a better order (Graham's scheduling anomaly),
-/// by a little. How little is stated here.
+/// finish earlier when they then ask for a shared unit in a better order (Graham's scheduling anomaly; the
+/// next test has one). It did in 16 of 4900 comparisons (700 cases), by 2.4 % at most; one in a hundred and 5
+/// % are the limit here. SPIKELOOP_PHYSICS_CASES=N draws N.
 TEST(Physics, SlowerAndMoreIsNeverCheaper) {
   int compared = 0;
   int anomalies = 0;
@@ -85,6 +86,7 @@ TEST(Physics, SlowerAndMoreIsNeverCheaper) {
       ++compared;
       if (cost->latency_ns < base->latency_ns) {
         ++anomalies;
+        EXPECT_GE(cost->latency_ns, 0.95 * base->latency_ns);
         found += "\nseed " + std::to_string(seed) + ", " + change.name + ": " +
                  std::to_string(base->latency_ns) + " ns -> " + std::to_string(cost->latency_ns) + " ns";
       } else {
@@ -93,7 +95,37 @@ TEST(Physics, SlowerAndMoreIsNeverCheaper) {
     }
   }
   EXPECT_GT(compared, static_cast<int>(4 * cases));
-  EXPECT_EQ(anomalies, 0) << "of " << compared << found;
+  EXPECT_LE(anomalies * 100, compared) << anomalies << " of " << compared << found;
+}
+
+/// Such an anomaly at its smallest. The host sends four packets of two flits over three virtual channels, and
+/// writing a pixel into the input buffer takes longer than sending it, so packets wait in the router. With
+/// the faster link, packets 2 and 3 wait there when 1 has gone, and the round robin over channels takes 3
+/// first: window 2 comes last, and nothing is left to overlap with. With the slower one packet 3 isn't there
+/// yet, and all windows come in order.
+TEST(Physics, ASlowerLinkMayLetTheChipFinishEarlier) {
+  Case c;
+  c.chip = testing::plain_chip();
+  c.chip.clock.network_mhz = 1500;
+  c.chip.router.virtual_channels = 3;
+  c.chip.input_buffer.port_bits = 1;
+  c.recipe.height = c.recipe.width = c.recipe.input_channels = 2;
+  c.recipe.input_bits = 3;
+  c.recipe.classes = 0;
+  std::vector<std::int64_t> order[2];
+  double latency_ns[2];
+  for (int slower : {0, 1}) {
+    c.chip.link.latency_cycles = 1 + slower;
+    const auto outcome = testing::run_case(c, Engine::kReference);
+    ASSERT_EQ(outcome.refused, "");
+    latency_ns[slower] = outcome.measurement.latency_ns(outcome.measurement.samples[0]);
+    for (const auto& e : outcome.events) {
+      if (e.kind == EventKind::kDelivered && e.index == 0) order[slower].push_back(e.item);
+    }
+  }
+  EXPECT_EQ(order[0], (std::vector<std::int64_t>{0, 1, 3, 2}));
+  EXPECT_EQ(order[1], (std::vector<std::int64_t>{0, 1, 2, 3}));
+  EXPECT_LT(latency_ns[1], latency_ns[0]);
 }
 
 /// One more spike anywhere: as many events or more. Spikes that are counted by pooling are left out here, see

@@ -26,13 +26,13 @@ constexpr const char* kEventNames[] = {
     "pool start",   "pool end",       "delivered",     "blocked",      "unblocked",  "flit injected",
     "flit routed",  "flit ejected",   "timestep start"};
 
+}  // namespace
+
 std::string text_of(const sim::Event& e) {
   return "cycle " + std::to_string(e.cycle) + ", tile " + std::to_string(e.place) + ": " +
          kEventNames[static_cast<std::size_t>(e.kind)] + ", index " + std::to_string(e.index) + ", item " +
          std::to_string(e.item);
 }
-
-}  // namespace
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);

@@ -26,6 +26,7 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise);
 
 using Runner = std::function<Outcome(const Case&, sim::Engine)>;
 
+std::string text_of(const sim::Event& event);
 Outcome run_case(const Case& c, sim::Engine engine);
 
 /// Why the two engines' outcomes differ: the first event that only one of them has, else the first line of

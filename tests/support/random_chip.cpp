@@ -123,7 +123,7 @@ sim::ChipConfig random_chip(RandomStream& random) {
   c.adder_tree.lanes = between(random, 1, 4);
   c.input_buffer.port_bits = pick(random, {1, 4, 16});
   c.input_buffer.capacity_bits = pick(random, {1800, 1 << 14});  // the smaller one makes senders wait
-  c.output_buffer.capacity_bits = pick(random, {2048, 8192});
+  c.output_buffer.capacity_bits = pick(random, {4096, 16384});
   c.node_adder.lanes = between(random, 1, 4);
   c.node_adder.value_bits = pick(random, {4, 8, 16});
   c.neuron_unit.lanes = between(random, 1, 4);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/engine/run.h"
+#include "sim/rules/router.h"
 #include "sim/stimulus.h"
 #include "tests/support/tiny.h"
 #include "traces/support/files.h"
@@ -73,6 +74,8 @@ std::string life_of_a_spike(Engine engine) {
   const int route = plan.flows[static_cast<std::size_t>(bits)].route;
   const int from = plan.stages[static_cast<std::size_t>(a)].tile;
   const int to = plan.stages[static_cast<std::size_t>(b)].tile;
+  const auto& piece = plan.stages[static_cast<std::size_t>(read)].pieces.at(0);
+  const auto ceil_div = [](int x, int y) { return (x + y - 1) / y; };
   const auto cycles = [](int n) { return std::to_string(n) + (n == 1 ? " cycle" : " cycles"); };
   const std::vector<Step> steps{
       {EventKind::kNeuronStart, from, a, "neuron unit starts: its lanes take both channels at once"},
@@ -85,14 +88,20 @@ std::string life_of_a_spike(Engine engine) {
        "router sends it east, " + cycles(chip.router.latency_cycles) + " after its arrival"},
       {EventKind::kFlitRouted, to, route * 8 + kLocal, "router sends it to its tile"},
       {EventKind::kFlitEjected, to, route, "packet register takes it"},
-      {EventKind::kDelivered, to, bits, "all bits are in the input buffer"},
+      {EventKind::kDelivered, to, bits,
+       "its bits are in the input buffer, whose port took " +
+           cycles(
+               ceil_div(plan.flows[static_cast<std::size_t>(bits)].item_bits, chip.input_buffer.port_bits))},
       {EventKind::kFetchStart, to, read, "window fetch starts: its pixel is there"},
       {EventKind::kFetchEnd, to, read, "window register full"},
       {EventKind::kReadStart, to, read,
-       "one pass over the crossbar: " + cycles(timing.read_cycles) + " read, " +
-           cycles(timing.conversion_cycles) + " per conversion"},
-      {EventKind::kReadEnd, to, read, "last conversion done; shift-and-add and adder tree follow"},
-      {EventKind::kSumsOut, to, read, "sums leave for the node's register"},
+       "one pass over the crossbar: read, " + cycles(timing.read_cycles) + "; then " +
+           std::to_string(ceil_div(piece.columns, timing.adcs_per_crossbar)) + " conversions of " +
+           cycles(timing.conversion_cycles) + " on each ADC"},
+      {EventKind::kReadEnd, to, read,
+       "last conversion done; shift-and-add takes " + cycles(chip.shift_add.latency_cycles) +
+           " (one crossbar: no adder tree)"},
+      {EventKind::kSumsOut, to, read, "sums leave for the register before the node adder (1 cycle)"},
       {EventKind::kNodeAddStart, to, sums, "node adder starts: both channels at once"},
       {EventKind::kNodeAddEnd, to, sums, "sums are in the accumulator"},
       {EventKind::kNeuronStart, to, b, "neuron unit starts"},

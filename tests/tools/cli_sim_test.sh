@@ -123,6 +123,27 @@ contains traffic_hotspot.txt ") "
 good traffic_multicast "${traffic[@]}" --rate 0.02 --multicast 5 --set router.virtual_channels=2 \
   --set router.routing=west_first
 contains traffic_multicast.txt "to 5 tiles each"
+# Waves: a file and its layout, of the run that is measured; the same bytes each time; spikes without a run.
+good waves "${sim[@]}" --samples 1 --waves run.vcd
+good no_waves "${sim[@]}" --samples 1
+cmp -s no_waves.txt waves.txt || complain "--waves changes the table"
+contains run.vcd '$scope module tile_0_0 $end'
+contains run.gtkw "SystemC.chip.tile_0_0.core.crossbars.busy"
+cp run.vcd first.vcd
+good again "${sim[@]}" --waves run.vcd --wave-sample 1
+cmp -s first.vcd run.vcd || complain "two runs wrote different waves"
+good window "${sim[@]}" --waves window.vcd --wave-window 100:200 --wave-signals '*.crossbars.busy'
+if [[ $(tail -n 1 window.vcd) != "#200000" ]]; then complain "the window ends at $(tail -n 1 window.vcd)"; fi
+good spikes wave trace.h5 --out spikes.vcd --nodes 'lif*' --neurons 0-3 --samples 0,2
+contains spikes.vcd '$scope module lif2 $end'
+if command -v vcd2fst >/dev/null; then
+  good fst "${sim[@]}" --samples 1 --waves run.fst
+  cp run.fst first.fst
+  good fst "${sim[@]}" --samples 1 --waves run.fst
+  cmp -s first.fst run.fst || complain "two runs wrote different FST files"
+else
+  echo "cli_sim_test: no vcd2fst (package gtkwave): FST files not checked" >&2
+fi
 
 # Bad command lines.
 bad "command line: --hw: found nothing" traffic --pattern uniform --rate 0.1
@@ -167,6 +188,20 @@ bad "command line: --set crossbar.rows: found 64.5, expected an integer from 1 t
 for list in -1 99999999999999999999 a '1,' 2-1 1-2-3 ' '; do
   bad "command line: --samples: found " "${sim[@]}" "${out[@]}" --samples="$list"
 done
+
+bad "command line: --waves: found \"w.txt\", expected a name in .vcd or .fst" "${sim[@]}" "${out[@]}" --waves w.txt
+bad "command line: --wave-signals: found no --waves" "${sim[@]}" "${out[@]}" --wave-signals x
+bad "command line: --wave-signals: found no signal" "${sim[@]}" "${out[@]}" --waves w.vcd --wave-signals x
+bad "command line: --wave-sample: found 4" "${sim[@]}" "${out[@]}" --waves w.vcd --wave-sample 4
+bad "command line: --wave-sample: found 0" "${sim[@]}" "${out[@]}" --waves w.vcd --wave-sample 0 --samples 1
+for window in '' : 5 5:5 6:5 -1:5 a:b 1:2:3; do
+  if [[ $window == : ]]; then continue; fi # all of it
+  bad "command line: --wave-window: found " "${sim[@]}" "${out[@]}" --waves w.vcd --wave-window="$window"
+done
+bad "command line: --out: found \"w.txt\"" wave trace.h5 --out w.txt
+bad "command line: TRACE: found nothing" wave
+bad "command line: --nodes: found no neuron" wave trace.h5 --out w.vcd --nodes x
+if compgen -G 'w.vcd*' >/dev/null; then complain "a refused run left waves"; fi
 
 for list in 4 0-4; do
   bad "trace.h5: /samples: found no sample at position 4" "${sim[@]}" "${out[@]}" --samples="$list"

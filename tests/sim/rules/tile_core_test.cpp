@@ -334,17 +334,7 @@ TEST(TileCore, SaysWhichItemsAreMissing) {
   EXPECT_EQ(waits[0].stage, bench.stage("conv"));
   EXPECT_EQ(waits[0].on, bench.stage("input"));
   EXPECT_EQ(waits[1].what, Wait::For::kItems);
-<<<<<<< HEAD
-<<<<<<< HEAD
-<<<<<<< HEAD
-=======
   EXPECT_EQ(waits[1].stage, bench.stage("lif"));
->>>>>>> w-mapping
-=======
-  EXPECT_EQ(waits[1].stage, bench.stage("lif"));
->>>>>>> w-reference
-=======
->>>>>>> w-waves
   EXPECT_EQ(waits[1].on, bench.stage("conv"));
   EXPECT_FALSE(tile->core().finished());
 }

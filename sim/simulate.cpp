@@ -1,11 +1,13 @@
 #include "sim/simulate.h"
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 
 #include "sim/energy.h"
 #include "sim/engine/chip_module.h"
 #include "sim/engine/fresh_kernel.h"
+#include "sim/functional/functional.h"
 #include "sim/mapping/plan.h"
 #include "sim/stimulus.h"
 #include "traces/support/error.h"
@@ -213,17 +215,7 @@ Measurement simulate(const traces::Network& network, const traces::TraceReader& 
                      const SimulateOptions& options) {
   check_trace(network, trace, options.network_path);
   const int timesteps = trace.header().timesteps;
-  const auto num_samples = static_cast<std::int64_t>(trace.samples().size());
-  auto positions = options.positions;
-  if (positions.empty()) {
-    for (std::int64_t i = 0; i < num_samples; ++i) positions.push_back(i);
-  }
-  for (auto p : positions) {
-    if (p < 0 || p >= num_samples) {
-      throw InputError(trace.path(), "/samples", "no sample at position " + std::to_string(p),
-                       "0 to " + std::to_string(num_samples - 1));
-    }
-  }
+  const auto positions = chosen_samples(trace, options.positions);
   const auto first_input = trace.input(positions.front());
   const int frames = first_input.frames == 0 ? 1 : static_cast<int>(first_input.frames);
   const Plan plan = make_plan(network, chip, timesteps, frames, options.network_path);
@@ -242,10 +234,12 @@ Measurement simulate(const traces::Network& network, const traces::TraceReader& 
   m.weights = plan.weights;
   m.weight_memory_bits = plan.weight_memory_bits;
 
+  std::optional<FunctionalChip> functional;
+  if (options.functional) functional.emplace(network, plan, chip, *options.functional, options.network_path);
   Accountant accountant(plan, chip, m);
   Progress progress("simulate", static_cast<std::int64_t>(positions.size()), "samples", options.quiet);
   for (auto position : positions) {
-    const auto stimulus = read_stimulus(plan, trace, position);
+    const auto stimulus = functional ? functional->run(trace, position).stimulus : read_stimulus(plan, trace, position);
     FreshKernel kernel;
     ChipModule module("chip", plan, chip, timing, stimulus);
     sc_core::sc_start();
@@ -261,6 +255,7 @@ Measurement simulate(const traces::Network& network, const traces::TraceReader& 
     progress.advance();
   }
   progress.finish();
+  if (functional) m.functional = functional->report();
   for (auto& layer : m.layers) {
     if (layer.first_cycle == kNever) layer.first_cycle = 0;
   }

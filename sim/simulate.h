@@ -1,9 +1,11 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/config/chip_config.h"
+#include "sim/functional/functional.h"
 #include "sim/measurement.h"
 #include "sim/record.h"
 #include "traces/network.h"
@@ -21,6 +23,7 @@ struct SimulateOptions {
   Engine engine = Engine::kFast;
   Recorder* recorder = nullptr;         ///< told of every event of every sample
   std::vector<std::int64_t> positions;  ///< samples by position in the trace; empty: all of them
+  std::optional<FunctionalOptions> functional;  ///< replay what the crossbars compute, not what the trace says
   std::string network_path;             ///< for messages
   bool quiet = true;                    ///< no progress on stderr
 };

@@ -32,11 +32,21 @@ at::Tensor neuron_parameter(const traces::Tensor& tensor, const std::vector<std:
   return to_tensor(tensor.data, wanted);
 }
 
-/// A layer's weight, and what its result is multiplied with: quantised layers add integers, whose sums are
-/// exact in any order, and scale at the end.
+/// A layer's weight, and what its result is multiplied with: quantised layers add integers and scale at the
+/// end.
 struct Layer {
   at::Tensor weight, scale, bias;  ///< scale and bias shaped to broadcast, undefined when absent
+  bool quantised = false;
 };
+
+constexpr double kExactInFloat = 1 << 24;  // integers up to here
+
+/// The integer layer: whichever algorithm the library picks (some transform, and are off in the last bits), the
+/// sums are rounded to the integers they are. Sums that fp32 may not hold are computed in fp64.
+at::Dtype type_of_sums(const at::Tensor& weight, double largest_input) {
+  const double largest = weight.abs().flatten(1).sum(1).max().item<double>() * largest_input;
+  return largest < kExactInFloat / 2 ? at::kFloat : at::kDouble;
+}
 
 template <class Params>
 Layer layer_of(const Params& params) {
@@ -47,6 +57,7 @@ Layer layer_of(const Params& params) {
   Layer layer;
   if (params.quantised) {
     const auto& q = *params.quantised;
+    layer.quantised = true;
     layer.weight = to_tensor({q.value.begin(), q.value.end()}, params.weight.shape);
     layer.scale =
         q.scale.size() == 1 ? at::full({}, q.scale[0], at::kFloat) : to_tensor(q.scale, per_channel);
@@ -69,10 +80,19 @@ struct Step {
   std::vector<std::int64_t> shape;
   bool still = false;           ///< the same at every timestep
   bool keeps_previous = false;  ///< a backward edge leaves
-  bool integer_input = false;   ///< layer on the quantised input alone
+  int integers_from = -1;       ///< layer on integers: a node that has them (see IntegerSource)
+  at::Dtype sums = at::kFloat;  ///< of a layer on integers
   Layer layer;
   Neurons neurons;
   at::Tensor factor;  ///< of Scale, when not 1
+};
+
+/// Values that are integers times a unit: the quantised input, spikes, and the counts of spikes that an average
+/// pooling divides. Flattening keeps them. A quantised layer adds the integers, as crossbars do.
+struct IntegerSource {
+  bool exists = false;
+  double largest = 1;
+  float unit = 1;
 };
 
 std::vector<std::int64_t> batched(std::vector<std::int64_t> shape, std::int64_t batch) {

@@ -239,7 +239,8 @@ Measurement simulate(const traces::Network& network, const traces::TraceReader& 
   Accountant accountant(plan, chip, m);
   Progress progress("simulate", static_cast<std::int64_t>(positions.size()), "samples", options.quiet);
   for (auto position : positions) {
-    const auto stimulus = functional ? functional->run(trace, position).stimulus : read_stimulus(plan, trace, position);
+    const auto stimulus =
+        functional ? functional->run(trace, position).stimulus : read_stimulus(plan, trace, position);
     FreshKernel kernel;
     ChipModule module("chip", plan, chip, timing, stimulus);
     sc_core::sc_start();

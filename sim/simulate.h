@@ -23,9 +23,10 @@ struct SimulateOptions {
   Engine engine = Engine::kFast;
   Recorder* recorder = nullptr;         ///< told of every event of every sample
   std::vector<std::int64_t> positions;  ///< samples by position in the trace; empty: all of them
-  std::optional<FunctionalOptions> functional;  ///< replay what the crossbars compute, not what the trace says
-  std::string network_path;             ///< for messages
-  bool quiet = true;                    ///< no progress on stderr
+  std::optional<FunctionalOptions>
+      functional;            ///< replay what the crossbars compute, not what the trace says
+  std::string network_path;  ///< for messages
+  bool quiet = true;         ///< no progress on stderr
 };
 
 /// Replays the trace on the chip, one sample after the other, each from an idle chip, in a SystemC kernel of

@@ -126,7 +126,8 @@ Stimulus read_stimulus(const Plan& plan, const traces::TraceReader& trace, std::
   return stimulus;
 }
 
-std::vector<std::int64_t> chosen_samples(const traces::TraceReader& trace, std::vector<std::int64_t> positions) {
+std::vector<std::int64_t> chosen_samples(const traces::TraceReader& trace,
+                                         std::vector<std::int64_t> positions) {
   const auto num_samples = static_cast<std::int64_t>(trace.samples().size());
   if (positions.empty()) {
     for (std::int64_t i = 0; i < num_samples; ++i) positions.push_back(i);

@@ -31,7 +31,8 @@ std::vector<traces::PackedBits> pool_counts(const Signal& signal, const Signal& 
                                             const traces::PackedBits& spikes);
 
 /// `positions`, or every sample when there are none. Throws InputError for one that the trace lacks.
-std::vector<std::int64_t> chosen_samples(const traces::TraceReader& trace, std::vector<std::int64_t> positions);
+std::vector<std::int64_t> chosen_samples(const traces::TraceReader& trace,
+                                         std::vector<std::int64_t> positions);
 
 /// Checks that the trace belongs to the network (hash, timesteps) before anything is simulated.
 void check_trace(const traces::Network& network, const traces::TraceReader& trace,

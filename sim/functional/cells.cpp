@@ -16,11 +16,10 @@ void check_range(const traces::Node& node, const traces::QuantisedWeight& weight
   const int least = pair ? -most : -most - 1;
   for (std::size_t i = 0; i < weights.value.size(); ++i) {
     if (weights.value[i] >= least && weights.value[i] <= most) continue;
-    throw InputError(network_path, "node " + node.name + ", weight " + std::to_string(i),
-                     std::to_string(weights.value[i]),
-                     std::to_string(least) + " to " + std::to_string(most) + ": what " +
-                         std::to_string(weights.bits) + " bits hold as weight_encoding " +
-                         (pair ? "differential_pair" : "offset"));
+    throw InputError(
+        network_path, "node " + node.name + ", weight " + std::to_string(i), std::to_string(weights.value[i]),
+        std::to_string(least) + " to " + std::to_string(most) + ": what " + std::to_string(weights.bits) +
+            " bits hold as weight_encoding " + (pair ? "differential_pair" : "offset"));
   }
 }
 
@@ -78,10 +77,10 @@ std::vector<std::uint8_t> cell_levels(const CellLayout& layout, const WeightMatr
   };
   for (int r = 0; r < piece.rows; ++r) {
     auto* row = levels.data() + static_cast<std::size_t>(r) * columns;
-    const auto* weight = weights.value.data() +
-                         static_cast<std::size_t>(piece.row_begin + r) *
-                             static_cast<std::size_t>(weights.outputs) +
-                         first_output;
+    const auto* weight =
+        weights.value.data() +
+        static_cast<std::size_t>(piece.row_begin + r) * static_cast<std::size_t>(weights.outputs) +
+        first_output;
     for (int o = 0; o < piece.outputs; ++o) {
       auto* cells = row + static_cast<std::size_t>(o) * static_cast<std::size_t>(layout.columns_per_output);
       for (int k = 0; k < layout.slices; ++k) {

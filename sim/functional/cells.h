@@ -28,9 +28,9 @@ WeightMatrix weight_matrix(const traces::Node& node, const Signal& signal, const
 struct CellLayout {
   WeightEncoding encoding = WeightEncoding::kDifferentialPair;
   int weight_bits = 8, cell_bits = 1;
-  int slices = 1;             ///< of a weight
-  int columns_per_output = 1; /// slices, twice that for pairs
-  bool reference = false;     ///< the last column counts active wordlines
+  int slices = 1;              ///< of a weight
+  int columns_per_output = 1;  /// slices, twice that for pairs
+  bool reference = false;      ///< the last column counts active wordlines
   int top_level() const { return (1 << cell_bits) - 1; }
 };
 CellLayout cell_layout(const ChipConfig& chip, int weight_bits);

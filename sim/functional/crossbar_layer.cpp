@@ -22,7 +22,8 @@ void add_row(Sum* __restrict sum, const Row* __restrict row, std::size_t count) 
 }
 
 /// Positions of the set bits in [begin, end), from `begin` on.
-void list_bits(const traces::PackedBits& words, std::int64_t begin, std::int64_t end, std::vector<int>& list) {
+void list_bits(const traces::PackedBits& words, std::int64_t begin, std::int64_t end,
+               std::vector<int>& list) {
   list.clear();
   for (std::int64_t at = begin; at < end;) {
     const auto offset = static_cast<int>(at % 64);
@@ -89,8 +90,8 @@ CrossbarLayer::CrossbarLayer(const Plan& plan, const ChipConfig& chip, const std
           NormalStream offset(derive_seed(seed, kAdcStream));
           for (int column = 0; column < piece.columns; ++column) {
             const bool next_adc = column % chip.adc.columns_per_adc == 0;
-            copy.offset.push_back(
-                next_adc ? static_cast<float>(chip.adc.offset_lsb * offset.next()) : copy.offset.back());
+            copy.offset.push_back(next_adc ? static_cast<float>(chip.adc.offset_lsb * offset.next())
+                                           : copy.offset.back());
           }
         }
         cells.copies.push_back(std::move(copy));
@@ -103,8 +104,9 @@ CrossbarLayer::CrossbarLayer(const Plan& plan, const ChipConfig& chip, const std
   for (const double current : off_current_) {
     off_code_.push_back(static_cast<std::int64_t>(std::floor(current / adc_.lsb + 0.5)));
   }
-  shortcut_ = ideal_cells_ && chip.device.read_noise == 0 && chip.adc.offset_lsb == 0 && chip.adc.inl_lsb == 0 &&
-              adc_.lsb == 1 && adc_.top_code >= largest_code_ && !options.column_by_column;
+  shortcut_ = ideal_cells_ && chip.device.read_noise == 0 && chip.adc.offset_lsb == 0 &&
+              chip.adc.inl_lsb == 0 && adc_.lsb == 1 && adc_.top_code >= largest_code_ &&
+              !options.column_by_column;
   if (shortcut_) {
     const auto outputs = static_cast<std::size_t>(weights.outputs);
     weight_stride_ = padded(outputs);
@@ -136,8 +138,8 @@ void CrossbarLayer::find_largest_code() {
 }
 
 void CrossbarLayer::start_sample(std::int64_t index) {
-  noise_ = NormalStream(
-      derive_seed(derive_seed(options_.seed, ~kNoiseStream), static_cast<std::uint64_t>(index)));
+  noise_ =
+      NormalStream(derive_seed(derive_seed(options_.seed, ~kNoiseStream), static_cast<std::uint64_t>(index)));
 }
 
 std::int64_t CrossbarLayer::plane_factor(std::size_t plane) const {
@@ -165,7 +167,8 @@ void CrossbarLayer::gather_window(const std::vector<traces::PackedBits>& planes,
   }
 }
 
-void CrossbarLayer::run(const std::vector<traces::PackedBits>& planes, int timestep, std::vector<double>& sums) {
+void CrossbarLayer::run(const std::vector<traces::PackedBits>& planes, int timestep,
+                        std::vector<double>& sums) {
   const auto outputs = static_cast<std::size_t>(stage_->channels);
   const int items = stage_->items();
   sums.assign(static_cast<std::size_t>(items) * outputs, 0);
@@ -178,12 +181,13 @@ void CrossbarLayer::run(const std::vector<traces::PackedBits>& planes, int times
     }
     code_total_.assign(outputs, 0);
     active_total_.assign(outputs, 0);
-    const auto number = static_cast<std::size_t>(timestep) * static_cast<std::size_t>(items) +
-                        static_cast<std::size_t>(item);
+    const auto number =
+        static_cast<std::size_t>(timestep) * static_cast<std::size_t>(items) + static_cast<std::size_t>(item);
     for (const auto& cells : cells_) read(cells, cells.copies[number % cells.copies.size()]);
     const auto offset = static_cast<double>(1 << (layout_.weight_bits - 1));
     for (std::size_t o = 0; o < outputs; ++o) {
-      out[o] = adc_.lsb * static_cast<double>(code_total_[o]) - offset * static_cast<double>(active_total_[o]);
+      out[o] =
+          adc_.lsb * static_cast<double>(code_total_[o]) - offset * static_cast<double>(active_total_[o]);
     }
   }
 }
@@ -270,8 +274,7 @@ void CrossbarLayer::convert(const Cells& cells, const Copy& copy, int active) {
   counts_.conversions += cells.piece.columns;
   counts_.clipped += clipped;
   counts_.squared_error += squared_error;
-  counts_.largest =
-      std::max(counts_.largest, static_cast<std::int64_t>(std::floor(largest + off + 0.5)));
+  counts_.largest = std::max(counts_.largest, static_cast<std::int64_t>(std::floor(largest + off + 0.5)));
 }
 
 void CrossbarLayer::add_codes(const Cells& cells, std::int64_t factor) {

@@ -14,26 +14,28 @@ namespace spikeloop::sim {
 /// What became of a layer's conversions.
 struct ConversionCounts {
   std::int64_t conversions = 0;
-  std::int64_t clipped = 0;    ///< column sums outside the ADC's range
-  double squared_error = 0;    ///< LSB^2, summed: code without the driven cells' off current - ideal sum / lsb
-  std::int64_t largest = -1;   ///< code of the largest ideal column sum seen at an lsb of a level; -1: not looked at
+  std::int64_t clipped = 0;  ///< column sums outside the ADC's range
+  double squared_error = 0;  ///< LSB^2, summed: code without the driven cells' off current - ideal sum / lsb
+  std::int64_t largest =
+      -1;  ///< code of the largest ideal column sum seen at an lsb of a level; -1: not looked at
 };
 
 /// A convolution or linear layer that computes on the crossbars a plan puts it on.
 ///
-/// Of a window each piece takes its rows' bits, plane by plane. The active wordlines of a plane, in row order,
-/// are driven max_active_rows at a time; every pass is one read, and each column is converted on its own. Codes
-/// are shifted by slice and plane (the top plane of a signed input counts negative), subtracted (differential
-/// pair) and added over pieces, all as integers. With offset encoding the reference column's code tells how many
-/// wordlines were active; that many times 2^(bits-1), and the code of their off current, are taken off.
+/// Of a window each piece takes its rows' bits, plane by plane. The active wordlines of a plane, in row
+/// order, are driven max_active_rows at a time; every pass is one read, and each column is converted on its
+/// own. Codes are shifted by slice and plane (the top plane of a signed input counts negative), subtracted
+/// (differential pair) and added over pieces, all as integers. With offset encoding the reference column's
+/// code tells how many wordlines were active; that many times 2^(bits-1), and the code of their off current,
+/// are taken off.
 ///
 /// When cells and ADC are ideal and every possible column sum has a code of its own, all this is the integer
 /// product of weights and inputs, and is computed as that.
 class CrossbarLayer {
  public:
   struct Options {
-    std::uint64_t seed = 0;        ///< of this layer's devices and noise
-    bool exact_adc = false;        ///< as many bits as the layer needs to lose nothing, instead of the chip's
+    std::uint64_t seed = 0;  ///< of this layer's devices and noise
+    bool exact_adc = false;  ///< as many bits as the layer needs to lose nothing, instead of the chip's
     bool column_by_column = false;  ///< no shortcut for ideal devices
   };
   /// `stages`: of the plan, the layer's share of each tile.

@@ -32,8 +32,8 @@ double off_levels(const ChipConfig& chip) {
 
 bool ideal_cells(const ChipConfig::Device& device) {
   const bool drifts = device.drift_exponent > 0 && device.drift_time_s != 1;
-  return device.variation == 0 && device.stuck_on_fraction == 0 && device.stuck_off_fraction == 0 && !drifts &&
-         device.wire_resistance_ohm == 0;
+  return device.variation == 0 && device.stuck_on_fraction == 0 && device.stuck_off_fraction == 0 &&
+         !drifts && device.wire_resistance_ohm == 0;
 }
 
 std::vector<float> program_cells(const ChipConfig& chip, const Piece& piece,

@@ -19,8 +19,8 @@ using traces::PackedBits;
 
 /// What a layer's integer sums are multiplied with and shifted by, one after the other.
 struct Rescale {
-  Map scale, bias;          ///< per output; bias empty: none
-  float unit = 1;           ///< of its input's integers
+  Map scale, bias;  ///< per output; bias empty: none
+  float unit = 1;   ///< of its input's integers
   bool has_unit = false;
 };
 
@@ -73,7 +73,8 @@ struct FunctionalChip::State {
   std::vector<Map> value, previous, membrane;
   std::vector<double> sums;
 
-  State(const traces::Network& n, const Plan& p, const FunctionalOptions& o) : network(n), plan(p), options(o) {}
+  State(const traces::Network& n, const Plan& p, const FunctionalOptions& o)
+      : network(n), plan(p), options(o) {}
 
   const traces::Node& node_of(const GraphNode& g) const {
     return network.nodes[static_cast<std::size_t>(g.node)];
@@ -203,9 +204,9 @@ FunctionalChip::FunctionalChip(const traces::Network& network, const Plan& plan,
     how.exact_adc = options.ideal_adc_bits;
     // To see the largest column sums, the columns must be computed.
     how.column_by_column = options.column_by_column || options.ideal_adc_bits;
-    s.layers.emplace(std::piecewise_construct, std::forward_as_tuple(g.node),
-                     std::forward_as_tuple(plan, chip, own->second,
-                                           weight_matrix(node, signal, chip, network_path), how));
+    s.layers.emplace(
+        std::piecewise_construct, std::forward_as_tuple(g.node),
+        std::forward_as_tuple(plan, chip, own->second, weight_matrix(node, signal, chip, network_path), how));
     s.rescales[g.node] = rescale_of(network, node, signal, network_path);
   }
   s.report.network_sha256 = traces::network_hash(network);

@@ -14,8 +14,8 @@
 namespace spikeloop::sim {
 
 struct FunctionalOptions {
-  std::uint64_t seed = 0;       ///< of devices, ADCs and read noise
-  bool ideal_adc_bits = false;  ///< every layer with ADCs that lose nothing, whatever the chip's
+  std::uint64_t seed = 0;         ///< of devices, ADCs and read noise
+  bool ideal_adc_bits = false;    ///< every layer with ADCs that lose nothing, whatever the chip's
   bool column_by_column = false;  ///< for tests: even where nothing can be lost
 };
 

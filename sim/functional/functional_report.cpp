@@ -89,14 +89,17 @@ std::string functional_file(const FunctionalReport& r) {
 
 std::string functional_table(const FunctionalReport& r) {
   const auto samples = static_cast<std::int64_t>(r.samples.size());
-  std::string out = "functional, seed " + std::to_string(r.seed) + ", " + count_of(samples, "sample") + "\n";
+  std::string out = "computed on the crossbars of chip " + r.chip_name + ", network " +
+                    r.network_sha256.substr(0, 12) + ", " + count_of(samples, "sample") + " of " +
+                    count_of(r.timesteps, "timestep") + ", seed " + std::to_string(r.seed) + "\n";
   const auto line = [&](const std::string& label, const std::string& text) {
     out += "  " + left(label, 18) + text + "\n";
   };
   if (r.labelled() > 0) {
     line("correct", grouped(r.correct()) + " of " + grouped(r.labelled()) + " (" +
-                        percent(r.correct(), r.labelled(), 2) + "), in the trace " + grouped(r.trace_correct()) +
-                        " (" + percent(r.trace_correct(), r.labelled(), 2) + ")");
+                        percent(r.correct(), r.labelled(), 2) + "), in the trace " +
+                        grouped(r.trace_correct()) + " (" + percent(r.trace_correct(), r.labelled(), 2) +
+                        ")");
   }
   line("as in the trace", grouped(r.agreeing()) + " of " + grouped(samples) + " predictions");
 
@@ -104,7 +107,8 @@ std::string functional_table(const FunctionalReport& r) {
   for (const auto& l : r.layers) width = std::max(width, l.name.size() + 2);
   for (const auto& n : r.neurons) width = std::max(width, n.name.size() + 2);
   out += "\n  " + left("layer", width) + right("ADC bits", 9) + right("ideal", 7) + right("seen", 6) +
-         right("levels/LSB", 12) + right("conversions", 16) + right("clipped", 12) + right("rms LSB", 10) + "\n";
+         right("levels/LSB", 12) + right("conversions", 16) + right("clipped", 12) + right("rms LSB", 10) +
+         "\n";
   for (const auto& l : r.layers) {
     char error[32];
     std::snprintf(error, sizeof error, "%.3g", l.rms_error_lsb);
@@ -114,8 +118,8 @@ std::string functional_table(const FunctionalReport& r) {
            right(fixed_point(l.adc_lsb_levels, 3), 12) + right(grouped(l.conversions), 16) +
            right(percent(l.clipped, l.conversions, 3), 12) + right(error, 10) + "\n";
   }
-  out += "\n  " + left("neurons", width) + right("spikes", 14) + right("in the trace", 14) + right("flips", 12) +
-         right("mismatch", 12) + "\n";
+  out += "\n  " + left("neurons", width) + right("spikes", 14) + right("in the trace", 14) +
+         right("flips", 12) + right("mismatch", 12) + "\n";
   for (const auto& n : r.neurons) {
     out += "  " + left(n.name, width) + right(grouped(n.spikes), 14) + right(grouped(n.trace_spikes), 14) +
            right(grouped(n.flips), 12) + right(percent(n.flips, n.neurons, 4), 12) + "\n";

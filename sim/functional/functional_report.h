@@ -20,7 +20,7 @@ struct FunctionalReport {
     int adc_bits = 0;        ///< of its conversions
     double adc_lsb_levels = 1;
     std::int64_t conversions = 0;
-    std::int64_t clipped = 0;    ///< beyond the ADC's range
+    std::int64_t clipped = 0;  ///< beyond the ADC's range
     double rms_error_lsb = 0;
   };
   /// A LIF or IF layer.

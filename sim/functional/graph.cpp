@@ -17,8 +17,10 @@ Map spread(const traces::Tensor& parameter, const GraphNode& node) {
   for (std::size_t i = 0; i < map.size(); ++i) {
     const std::size_t channel = i % channels;
     std::size_t from = channel * pixels + i / channels;
-    if (data.size() == 1) from = 0;
-    else if (data.size() == channels) from = channel;
+    if (data.size() == 1)
+      from = 0;
+    else if (data.size() == channels)
+      from = channel;
     map[i] = data.at(from);
   }
   return map;
@@ -103,7 +105,9 @@ std::vector<GraphNode> make_graph(const traces::Network& network, const Plan& pl
   const auto shapes = traces::infer_shapes(network, network_path);
   std::map<std::string, int> signals;
   for (std::size_t s = 0; s < plan.signals.size(); ++s) signals[plan.signals[s].name] = static_cast<int>(s);
-  const auto node_at = [&](int i) -> const traces::Node& { return network.nodes[static_cast<std::size_t>(i)]; };
+  const auto node_at = [&](int i) -> const traces::Node& {
+    return network.nodes[static_cast<std::size_t>(i)];
+  };
   const auto resolve = [&](int i) {
     while (node_at(i).as<traces::FlattenParams>() != nullptr) i = network.inputs_of(i).at(0);
     return i;
@@ -117,7 +121,8 @@ std::vector<GraphNode> make_graph(const traces::Network& network, const Plan& pl
     g.node = i;
     const auto* output = node.as<traces::OutputParams>();
     // Results come as they were made: a Flatten before the Output only renames positions.
-    const auto& shape = shapes[static_cast<std::size_t>(output != nullptr ? resolve(network.inputs_of(i).at(0)) : i)];
+    const auto& shape =
+        shapes[static_cast<std::size_t>(output != nullptr ? resolve(network.inputs_of(i).at(0)) : i)];
     g.channels = static_cast<int>(shape.at(0));
     if (shape.size() == 3) {
       g.height = static_cast<int>(shape[1]);
@@ -139,8 +144,8 @@ std::vector<GraphNode> make_graph(const traces::Network& network, const Plan& pl
   // Against the order, as a pooling of bits needs values only when somebody takes its values.
   for (auto g = graph.rbegin(); g != graph.rend(); ++g) {
     const auto& node = node_at(g->node);
-    const bool bits = takes_bits(node) || (node.as<traces::Pool2dParams>() != nullptr && g->signal >= 0 &&
-                                           !g->needs_value);
+    const bool bits =
+        takes_bits(node) || (node.as<traces::Pool2dParams>() != nullptr && g->signal >= 0 && !g->needs_value);
     for (const auto* sources : {&g->forward, &g->backward}) {
       for (const int source : *sources) {
         auto& from = graph[place[static_cast<std::size_t>(source)]];
@@ -151,7 +156,8 @@ std::vector<GraphNode> make_graph(const traces::Network& network, const Plan& pl
   return graph;
 }
 
-Map pool_values(const traces::Pool2dParams& pool, const Map& input, const GraphNode& from, const GraphNode& to) {
+Map pool_values(const traces::Pool2dParams& pool, const Map& input, const GraphNode& from,
+                const GraphNode& to) {
   const std::array<std::int64_t, 2> three{3, 3}, unit{1, 1};
   const auto area = static_cast<float>(pool.kernel[0] * pool.kernel[1]);
   Map mean;

@@ -27,8 +27,8 @@ struct GraphNode {
   int node = -1;                       ///< of the network
   std::vector<int> forward, backward;  ///< sources, in the order in which they are added
   int height = 1, width = 1, channels = 0;
-  int signal = -1;            ///< of the plan: the bits it puts out
-  bool needs_value = false;   ///< somebody takes its values, not its bits
+  int signal = -1;           ///< of the plan: the bits it puts out
+  bool needs_value = false;  ///< somebody takes its values, not its bits
   bool keeps_previous = false;
   NeuronArray neurons;
 
@@ -43,7 +43,8 @@ std::vector<GraphNode> make_graph(const traces::Network& network, const Plan& pl
                                   const std::string& network_path);
 
 /// Average, or sum, over windows.
-Map pool_values(const traces::Pool2dParams& pool, const Map& input, const GraphNode& from, const GraphNode& to);
+Map pool_values(const traces::Pool2dParams& pool, const Map& input, const GraphNode& from,
+                const GraphNode& to);
 
 /// 0 and 1 as values.
 Map values_of_bits(const traces::PackedBits& bits, std::size_t size);

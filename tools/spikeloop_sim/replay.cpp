@@ -58,7 +58,8 @@ void describe(Options& o, po::options_description& options) {
   add("engine", po::value(&o.engine)->value_name("WORD")->default_value(o.engine),
       "fast, or reference: every component in every cycle, slow, with the same result");
   add("functional", po::bool_switch(&o.functional),
-      "crossbars compute, with their cells and ADCs as the chip has them: the spikes that come out are replayed "
+      "crossbars compute, with their cells and ADCs as the chip has them: the spikes that come out are "
+      "replayed "
       "and compared with the trace, which gives the input");
   add("functional-only", po::bool_switch(&o.functional_only), "accuracy alone: compute, without a replay");
   add("ideal-adc-bits", po::bool_switch(&o.ideal_adc_bits),
@@ -108,7 +109,8 @@ void simulate(const CommandLine& line, const Options& options) {
     how.functional->seed = parse_seed(options.seed, "--seed");
     how.functional->ideal_adc_bits = options.ideal_adc_bits;
   } else if (line.given("seed") && !line.values["seed"].defaulted()) {
-    throw InputError("command line", "--seed", "it without --functional", "--functional or --functional-only too");
+    throw InputError("command line", "--seed", "it without --functional",
+                     "--functional or --functional-only too");
   }
   const sim::ChipConfig chip = sim::read_chip_config(options.hw, overrides_of(options));
   if (!options.out.empty()) require_writable(options.out, "--out");
@@ -118,8 +120,8 @@ void simulate(const CommandLine& line, const Options& options) {
   how.quiet = options.quiet;
   if (!options.samples.empty()) how.positions = parse_records(options.samples, "--samples");
   if (options.functional_only) {
-    const sim::FunctionalReport report = sim::run_functional(network, trace, chip, *how.functional, how.positions,
-                                                             options.network, options.quiet);
+    const sim::FunctionalReport report = sim::run_functional(network, trace, chip, *how.functional,
+                                                             how.positions, options.network, options.quiet);
     if (!options.out.empty()) write_file(options.out, sim::functional_file(report));
     if (!options.quiet) std::cout << sim::functional_table(report);
     return;

@@ -1,32 +1,11 @@
 #include "sim/functional/cells.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "traces/support/error.h"
 
 namespace spikeloop::sim {
-namespace {
-
-/// Throws where a weight is beyond what the encoding holds.
-void check_range(const traces::Node& node, const traces::QuantisedWeight& weights, const ChipConfig& chip,
-                 const std::string& network_path) {
-  const int most = (1 << (weights.bits - 1)) - 1;
-  const bool pair = chip.weight_encoding == WeightEncoding::kDifferentialPair;
-  const int least = pair ? -most : -most - 1;
-  for (std::size_t i = 0; i < weights.value.size(); ++i) {
-    if (weights.value[i] >= least && weights.value[i] <= most) continue;
-    throw InputError(
-        network_path, "node " + node.name + ", weight " + std::to_string(i), std::to_string(weights.value[i]),
-        std::to_string(least) + " to " + std::to_string(most) + ": what " + std::to_string(weights.bits) +
-            " bits hold as weight_encoding " + (pair ? "differential_pair" : "offset"));
-  }
-}
-
-}  // namespace
-
-WeightMatrix weight_matrix(const traces::Node& node, const Signal& signal, const ChipConfig& chip,
-                           const std::string& network_path) {
+WeightMatrix weight_matrix(const traces::Node& node, const Signal& signal, const std::string& network_path) {
   const auto* conv = node.as<traces::Conv2dParams>();
   const auto* linear = node.as<traces::LinearParams>();
   const auto& quantised = conv != nullptr ? conv->quantised : linear->quantised;
@@ -34,7 +13,6 @@ WeightMatrix weight_matrix(const traces::Node& node, const Signal& signal, const
     throw InputError(network_path, "node " + node.name, "float weights",
                      "integer weights (a quantised network): crossbars compute with integers");
   }
-  check_range(node, *quantised, chip, network_path);
   const auto& shape = conv != nullptr ? conv->weight.shape : linear->weight.shape;
   // Both are [output][channel][y][x]; a linear layer's window is the whole map.
   const std::int64_t pixels =

@@ -20,10 +20,10 @@ struct WeightMatrix {
   std::vector<std::int8_t> value;
 };
 
-/// The weights of a convolution or linear layer that reads `signal`. Throws InputError naming `network_path`
-/// and the node when it has no integer weights or one that the encoding cannot hold.
-WeightMatrix weight_matrix(const traces::Node& node, const Signal& signal, const ChipConfig& chip,
-                           const std::string& network_path);
+/// The weights of a convolution or linear layer that reads `signal`: of a checked network, so that both
+/// encodings hold them (-(2^(bits-1) - 1) .. 2^(bits-1) - 1). Throws InputError naming `network_path` and the
+/// node when it has no integer weights.
+WeightMatrix weight_matrix(const traces::Node& node, const Signal& signal, const std::string& network_path);
 
 struct CellLayout {
   WeightEncoding encoding = WeightEncoding::kDifferentialPair;

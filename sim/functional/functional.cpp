@@ -206,7 +206,7 @@ FunctionalChip::FunctionalChip(const traces::Network& network, const Plan& plan,
     how.column_by_column = options.column_by_column || options.ideal_adc_bits;
     s.layers.emplace(
         std::piecewise_construct, std::forward_as_tuple(g.node),
-        std::forward_as_tuple(plan, chip, own->second, weight_matrix(node, signal, chip, network_path), how));
+        std::forward_as_tuple(plan, chip, own->second, weight_matrix(node, signal, network_path), how));
     s.rescales[g.node] = rescale_of(network, node, signal, network_path);
   }
   s.report.network_sha256 = traces::network_hash(network);

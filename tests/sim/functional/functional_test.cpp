@@ -218,8 +218,7 @@ TEST_F(FunctionalTest, CopiesOfWeightsHaveDevicesOfTheirOwnAndTakeWindowsInTurn)
   const auto node = static_cast<std::size_t>(network.find("c"));
   int stage = 0;
   while (plan.stages[static_cast<std::size_t>(stage)].kind != StageKind::kMvm) ++stage;
-  CrossbarLayer layer(plan, chip, {stage}, weight_matrix(network.nodes[node], plan.signals[0], chip, "net"),
-                      {});
+  CrossbarLayer layer(plan, chip, {stage}, weight_matrix(network.nodes[node], plan.signals[0], "net"), {});
   std::vector<double> sums;
   layer.run(read_stimulus(plan, reader(), 0).at(plan, 0, 0), 0, sums);
   ASSERT_EQ(sums.size(), 4U);
@@ -268,7 +267,9 @@ TEST_F(FunctionalErrors, InputThatIsNotQuantised) {
 
 TEST_F(FunctionalErrors, WeightThatNoPairHolds) {
   conv().quantised->value[1] = -16;
-  EXPECT_NE(error().find("node c, weight 1: found -16, expected -15 to 15"), std::string::npos) << error();
+  EXPECT_NE(error().find("node 'c' (Conv2d): found quantised weight -16 at element 1, expected -15 to 15"),
+            std::string::npos)
+      << error();
 }
 
 }  // namespace

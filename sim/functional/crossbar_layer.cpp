@@ -1,6 +1,7 @@
 #include "sim/functional/crossbar_layer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -10,8 +11,9 @@
 namespace spikeloop::sim {
 namespace {
 
-constexpr std::uint64_t kDeviceStream = 0, kAdcStream = 1, kNoiseStream = 2;
-constexpr int kRowsInShort = 256;  // of weights of at most 8 bits: 256 * 127 < 2^15
+constexpr std::uint64_t kDeviceStream = 0, kAdcStream = 1;  // of a copy
+constexpr std::uint64_t kNoiseStream = ~std::uint64_t{0};   // of a layer, beside its pieces
+constexpr int kRowsInShort = 256;                           // of weights of at most 8 bits: 256 * 127 < 2^15
 
 /// Rows are padded so that their sums vectorise without a tail.
 std::size_t padded(std::size_t columns) { return (columns + 15) / 16 * 16; }
@@ -121,16 +123,19 @@ CrossbarLayer::CrossbarLayer(const Plan& plan, const ChipConfig& chip, const std
 }
 
 void CrossbarLayer::find_largest_code() {
-  std::vector<int> column;
   for (const auto& cells : cells_) {
     const int driven = std::min(max_active_, cells.piece.rows);
     for (std::size_t c = 0; c < static_cast<std::size_t>(cells.piece.columns); ++c) {
-      column.clear();
+      std::array<int, 16> of_level{};  // cells have at most 4 bits
       for (std::size_t r = 0; r < static_cast<std::size_t>(cells.piece.rows); ++r)
-        column.push_back(cells.levels[r * cells.stride + c]);
-      std::partial_sort(column.begin(), column.begin() + driven, column.end(), std::greater<>());
+        ++of_level[cells.levels[r * cells.stride + c]];
       std::int64_t sum = 0;
-      for (int r = 0; r < driven; ++r) sum += column[static_cast<std::size_t>(r)];
+      int left = driven;
+      for (int level = 15; level > 0; --level) {
+        const int taken = std::min(left, of_level[static_cast<std::size_t>(level)]);
+        sum += std::int64_t{taken} * level;
+        left -= taken;
+      }
       const double current = static_cast<double>(sum) + off_current_[static_cast<std::size_t>(driven)];
       largest_code_ = std::max(largest_code_, static_cast<std::int64_t>(std::floor(current + 0.5)));
     }
@@ -139,7 +144,7 @@ void CrossbarLayer::find_largest_code() {
 
 void CrossbarLayer::start_sample(std::int64_t index) {
   noise_ =
-      NormalStream(derive_seed(derive_seed(options_.seed, ~kNoiseStream), static_cast<std::uint64_t>(index)));
+      NormalStream(derive_seed(derive_seed(options_.seed, kNoiseStream), static_cast<std::uint64_t>(index)));
 }
 
 std::int64_t CrossbarLayer::plane_factor(std::size_t plane) const {

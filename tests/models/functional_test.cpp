@@ -27,7 +27,7 @@ sim::ChipConfig roomy_chip() {
   return chip;
 }
 
-class CrossbarsAgree : public testing::TestWithParam<const char*> {};
+class CrossbarsAgree : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(CrossbarsAgree, WithTheIntegerNetworkSpikeForSpike) {
   const TemporaryFolder folder;
@@ -53,8 +53,7 @@ TEST_P(CrossbarsAgree, WithTheIntegerNetworkSpikeForSpike) {
     for (std::int64_t i = 0; i < 40; ++i) indices.push_back(i);
     traces::write_trace(folder.file("trace.h5"), record_trace(network, dataset, dataset.test, indices));
     const traces::TraceReader trace(folder.file("trace.h5"));
-    const at::Tensor expected =
-        GraphRunner(network, "network").run(normalise(dataset.test.images, dataset));
+    const at::Tensor expected = GraphRunner(network, "network").run(normalise(dataset.test.images, dataset));
     for (const auto encoding : {sim::WeightEncoding::kDifferentialPair, sim::WeightEncoding::kOffset}) {
       sim::ChipConfig chip = roomy_chip();
       chip.weight_encoding = encoding;
@@ -83,7 +82,7 @@ TEST_P(CrossbarsAgree, WithTheIntegerNetworkSpikeForSpike) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cells, CrossbarsAgree,
-                         testing::Values("0303/0030/2002/0200", "0042/3004/0103/0000"));
+                         ::testing::Values("0303/0030/2002/0200", "0042/3004/0103/0000"));
 
 }  // namespace
 }  // namespace spikeloop::models

@@ -32,11 +32,20 @@ at::Tensor neuron_parameter(const traces::Tensor& tensor, const std::vector<std:
   return to_tensor(tensor.data, wanted);
 }
 
-/// A layer's weight, and what its result is multiplied with: quantised layers add integers, whose sums are
-/// exact in any order, and scale at the end.
+/// A layer's weight, and what its result is multiplied with: quantised layers add integers and scale at the
+/// end.
 struct Layer {
   at::Tensor weight, scale, bias;  ///< scale and bias shaped to broadcast, undefined when absent
+  bool quantised = false;
 };
+
+constexpr double kExactInFloat =
+    1 << 23;  // below this fp32 holds integers, and halves show that a sum is not one
+
+/// Whether fp32 holds every partial sum of integers up to `largest_input` times the integer weights.
+bool sums_fit_float(const at::Tensor& weight, double largest_input) {
+  return weight.abs().to(at::kDouble).flatten(1).sum(1).max().item<double>() * largest_input < kExactInFloat;
+}
 
 template <class Params>
 Layer layer_of(const Params& params) {
@@ -47,6 +56,7 @@ Layer layer_of(const Params& params) {
   Layer layer;
   if (params.quantised) {
     const auto& q = *params.quantised;
+    layer.quantised = true;
     layer.weight = to_tensor({q.value.begin(), q.value.end()}, params.weight.shape);
     layer.scale =
         q.scale.size() == 1 ? at::full({}, q.scale[0], at::kFloat) : to_tensor(q.scale, per_channel);
@@ -63,17 +73,45 @@ struct Neurons {
   bool at_threshold = true;
 };
 
+/// A value that is integers times a unit: the quantised input, spikes, counts of pooled spikes, and these
+/// flattened. A layer adds the integers, as crossbars do, and multiplies with the unit at the end.
+struct Integers {
+  bool exist = false;
+  double largest = 1;
+  float unit = 1;
+};
+
 struct Step {
   int node = 0;
   std::vector<int> forward, backward;  ///< sources
   std::vector<std::int64_t> shape;
   bool still = false;           ///< the same at every timestep
   bool keeps_previous = false;  ///< a backward edge leaves
-  bool integer_input = false;   ///< layer on the quantised input alone
+  Integers integers;            ///< of its value; layer: of its input
+  int integers_from = -1;       ///< layer: it adds that node's integers
+  bool sums_fit_float = true;   ///< of a quantised layer on integers
   Layer layer;
   Neurons neurons;
   at::Tensor factor;  ///< of Scale, when not 1
 };
+
+/// The integers of a node whose only input has `source`; a layer has its input's.
+Integers integers_of(const traces::Node& node, const traces::Network& network, const Integers& source) {
+  Integers integers;
+  if (node.as<traces::InputParams>() != nullptr && network.input_bits > 0) {
+    integers = {true, static_cast<double>(1 << (network.input_bits - 1)), network.input_scale};
+  } else if (node.spiking()) {
+    integers.exist = true;
+  } else if (const auto* pool = node.as<traces::Pool2dParams>()) {
+    const auto area = static_cast<double>(pool->kernel[0] * pool->kernel[1]);
+    const bool of_spikes = source.exist && source.largest == 1;
+    integers = {of_spikes, area, pool->average ? static_cast<float>(1 / area) : 1.0F};
+  } else if (node.as<traces::FlattenParams>() != nullptr || node.as<traces::Conv2dParams>() != nullptr ||
+             node.as<traces::LinearParams>() != nullptr) {
+    integers = source;
+  }
+  return integers;
+}
 
 std::vector<std::int64_t> batched(std::vector<std::int64_t> shape, std::int64_t batch) {
   shape.insert(shape.begin(), batch);
@@ -133,11 +171,7 @@ struct GraphRunner::Plan {
 
   at::Tensor apply(const Step& step, const at::Tensor& x, at::Tensor& membrane) const {
     const traces::Node& node = network.nodes[static_cast<std::size_t>(step.node)];
-    if (const auto* conv = node.as<traces::Conv2dParams>()) {
-      return finish(step, at::conv2d(x, step.layer.weight, {}, conv->stride, conv->padding, conv->dilation,
-                                     conv->groups));
-    }
-    if (node.as<traces::LinearParams>() != nullptr) return finish(step, at::linear(x, step.layer.weight));
+    if (step.layer.weight.defined()) return finish(step, sums(step, x));
     if (node.spiking()) return fire(step.neurons, x, membrane);
     if (const auto* params = node.as<traces::Pool2dParams>()) return pool(*params, x);
     if (const auto* params = node.as<traces::FlattenParams>()) {
@@ -149,9 +183,28 @@ struct GraphRunner::Plan {
   }
 
  private:
+  at::Tensor sums(const Step& step, const at::Tensor& x, at::ScalarType type) const {
+    const auto* conv = network.nodes[static_cast<std::size_t>(step.node)].as<traces::Conv2dParams>();
+    const at::Tensor weight = step.layer.weight.to(type);
+    return conv == nullptr ? at::linear(x.to(type), weight)
+                           : at::conv2d(x.to(type), weight, {}, conv->stride, conv->padding, conv->dilation,
+                                        conv->groups);
+  }
+  /// Sums of integers are exact in any order, but not in any algorithm: some of the library's transform
+  /// first. Then they show a fraction, and fp64, which only has plain sums, computes them.
+  at::Tensor sums(const Step& step, const at::Tensor& x) const {
+    if (step.integers_from < 0 || !step.layer.quantised) return sums(step, x, at::kFloat);
+    if (step.sums_fit_float) {
+      const at::Tensor y = sums(step, x, at::kFloat);
+      if (at::equal(y, y.round())) return y;
+    }
+    return sums(step, x, at::kDouble).to(at::kFloat);
+  }
   at::Tensor finish(const Step& step, at::Tensor y) const {
     if (step.layer.scale.defined()) y = y * step.layer.scale;
-    if (step.integer_input) y = y * network.input_scale;
+    if (step.integers_from >= 0) {
+      if (step.integers.unit != 1) y = y * step.integers.unit;
+    }
     if (step.layer.bias.defined()) y = y + step.layer.bias;
     return y;
   }
@@ -198,10 +251,14 @@ GraphRunner::GraphRunner(const traces::Network& network, const std::string& file
     const auto is_still = [&](int from) { return steps[static_cast<std::size_t>(from)].still; };
     step.still = !node.spiking() && step.backward.empty() &&
                  std::all_of(step.forward.begin(), step.forward.end(), is_still);
-    const bool layer = step.layer.weight.defined();
-    step.integer_input =
-        layer && network.input_bits > 0 && step.forward.size() == 1 && step.backward.empty() &&
-        network.nodes[static_cast<std::size_t>(step.forward[0])].as<traces::InputParams>() != nullptr;
+    const auto from = [&] { return static_cast<std::size_t>(step.forward[0]); };
+    const bool single =
+        step.forward.size() == 1 && step.backward.empty() && !steps[from()].layer.weight.defined();
+    step.integers = integers_of(node, network, single ? steps[from()].integers : Integers{});
+    if (step.layer.weight.defined() && step.integers.exist) {
+      step.integers_from = step.forward[0];
+      step.sums_fit_float = step.layer.quantised && sums_fit_float(step.layer.weight, step.integers.largest);
+    }
     plan_->steps.push_back(step);
   }
 }
@@ -221,8 +278,8 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
     }
   }
   const at::Tensor x = images.to(at::kFloat).cpu();
-  const at::Tensor integers = plan.network.input_bits > 0 ? encode_input(plan.network, x) : at::Tensor();
-  std::vector<at::Tensor> value(plan.network.nodes.size()), previous = value, membrane = value;
+  std::vector<at::Tensor> value(plan.network.nodes.size()), integers = value, previous = value,
+                                                            membrane = value;
   if (spikes != nullptr) spikes->clear();
   at::Tensor sum;
   for (int t = 0; t < timesteps; ++t) {
@@ -231,11 +288,17 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
       const traces::Node& node = plan.network.nodes[index];
       if (step.still && t > 0) continue;
       if (node.as<traces::InputParams>() != nullptr) {
-        value[index] = integers.defined() ? integers * plan.network.input_scale : x;
+        value[index] = x;
+        if (step.integers.exist) {
+          integers[index] = encode_input(plan.network, x);
+          value[index] = integers[index] * plan.network.input_scale;
+        }
         continue;
       }
-      at::Tensor input = step.integer_input ? integers : at::Tensor();
-      if (!step.integer_input) {
+      at::Tensor input;
+      if (step.integers_from >= 0) {
+        input = integers[static_cast<std::size_t>(step.integers_from)];
+      } else {
         for (const int from : step.forward) {
           const at::Tensor& term = value[static_cast<std::size_t>(from)];
           input = input.defined() ? input + term : term;
@@ -248,6 +311,15 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
       if (!input.defined())
         input = at::zeros(batched(step.shape, x.size(0)));  // backward edges, first timestep
       value[index] = plan.apply(step, input, membrane[index]);
+      if (node.spiking()) {
+        integers[index] = value[index];
+      } else if (step.integers.exist && !step.layer.weight.defined()) {
+        const auto* params = node.as<traces::Pool2dParams>();
+        const at::Tensor& from = integers[static_cast<std::size_t>(step.forward[0])];
+        integers[index] = params == nullptr ? plan.apply(step, from, membrane[index])
+                                            : at::avg_pool2d(from, params->kernel, params->stride,
+                                                             params->padding, false, true, 1);
+      }
       if (spikes != nullptr && node.spiking()) {
         at::Tensor& record = (*spikes)[node.name];
         if (!record.defined()) {

@@ -141,6 +141,7 @@ std::string to_json(const Measurement& m) {
                     {"crossbar_reads", m.crossbar_reads}};
   json["energy"] = energy_json(m.energy);
   json["area"] = area_json(m.area);
+  if (m.functional) json["functional"] = functional_json(*m.functional);
   json["layers"] = Json::array();
   for (const auto& layer : m.layers) json["layers"].push_back(layer_json(layer));
   json["tiles"] = Json::array();

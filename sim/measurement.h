@@ -1,10 +1,12 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/component.h"
+#include "sim/functional/functional_report.h"
 
 /// What a simulation measured. Energies are integers in attojoule (1e-6 pJ) and areas integers in nm2 (1e-6
 /// um2), so that every breakdown adds up to its total exactly; the JSON shows them as decimal pJ and um2.
@@ -71,6 +73,7 @@ struct Measurement {
   std::int64_t crossbar_reads = 0;
   EnergyByComponent energy{};  ///< over all samples
   AreaByComponent area{};
+  std::optional<FunctionalReport> functional;  ///< of a run in functional mode
 
   double latency_ns(const SampleReport& sample) const {
     return static_cast<double>(sample.cycles) * 1000.0 / clock_mhz;

@@ -179,6 +179,7 @@ std::string table(const Measurement& m, const ChipConfig& chip) {
   std::string out = "chip " + m.chip_name + ", network " + m.network_sha256.substr(0, 12) + ", " +
                     count_of(static_cast<std::int64_t>(samples), "sample") + " of " +
                     count_of(m.timesteps, "timestep") + ", " + m.schedule + "\n\n";
+  if (m.functional) out += functional_table(*m.functional) + "\n";
   return out + totals(m, chip) + layers_table(m) + component_tables(m);
 }
 

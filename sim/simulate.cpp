@@ -1,10 +1,11 @@
 #include "sim/simulate.h"
 
+#include <optional>
+
 #include "sim/accountant.h"
 #include "sim/engine/run.h"
 #include "sim/mapping/plan.h"
 #include "sim/stimulus.h"
-#include "traces/support/error.h"
 #include "traces/support/progress.h"
 
 namespace spikeloop::sim {
@@ -22,34 +23,19 @@ const char* schedule_name(Schedule schedule) {
   return "";
 }
 
-std::vector<std::int64_t> positions_of(const traces::TraceReader& trace, const SimulateOptions& options) {
-  const auto num_samples = static_cast<std::int64_t>(trace.samples().size());
-  auto positions = options.positions;
-  if (positions.empty()) {
-    for (std::int64_t i = 0; i < num_samples; ++i) positions.push_back(i);
-  }
-  for (auto p : positions) {
-    if (p < 0 || p >= num_samples) {
-      throw InputError(trace.path(), "/samples", "no sample at position " + std::to_string(p),
-                       "0 to " + std::to_string(num_samples - 1));
-    }
-  }
-  return positions;
-}
-
 }  // namespace
 
 Plan plan_for(const traces::Network& network, const traces::TraceReader& trace, const ChipConfig& chip,
               const SimulateOptions& options) {
   check_trace(network, trace, options.network_path);
-  const auto first_input = trace.input(positions_of(trace, options).front());
+  const auto first_input = trace.input(chosen_samples(trace, options.positions).front());
   const int frames = first_input.frames == 0 ? 1 : static_cast<int>(first_input.frames);
   return make_plan(network, chip, trace.header().timesteps, frames, options.network_path);
 }
 
 Measurement simulate(const traces::Network& network, const traces::TraceReader& trace, const ChipConfig& chip,
                      const SimulateOptions& options) {
-  const auto positions = positions_of(trace, options);
+  const auto positions = chosen_samples(trace, options.positions);
   const Plan plan = plan_for(network, trace, chip, options);
   const Timing timing = make_timing(chip);
 
@@ -66,10 +52,13 @@ Measurement simulate(const traces::Network& network, const traces::TraceReader& 
   m.weights = plan.weights;
   m.weight_memory_bits = plan.weight_memory_bits;
 
+  std::optional<FunctionalChip> functional;
+  if (options.functional) functional.emplace(network, plan, chip, *options.functional, options.network_path);
   Accountant accountant(plan, chip, m);
   Progress progress("simulate", static_cast<std::int64_t>(positions.size()), "samples", options.quiet);
   for (auto position : positions) {
-    const auto stimulus = read_stimulus(plan, trace, position);
+    const auto stimulus =
+        functional ? functional->run(trace, position).stimulus : read_stimulus(plan, trace, position);
     if (options.recorder != nullptr) options.recorder->start_sample(position);
     const auto run = run_sample(plan, chip, timing, stimulus, options.engine, options.recorder);
     const auto& info = trace.samples()[static_cast<std::size_t>(position)];
@@ -83,6 +72,7 @@ Measurement simulate(const traces::Network& network, const traces::TraceReader& 
     progress.advance();
   }
   progress.finish();
+  if (functional) m.functional = functional->report();
   accountant.finish();
   return m;
 }

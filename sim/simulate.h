@@ -1,9 +1,11 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/config/chip_config.h"
+#include "sim/functional/functional.h"
 #include "sim/mapping/plan.h"
 #include "sim/measurement.h"
 #include "sim/record.h"
@@ -22,8 +24,10 @@ struct SimulateOptions {
   Engine engine = Engine::kFast;
   Recorder* recorder = nullptr;         ///< told of every event of every sample
   std::vector<std::int64_t> positions;  ///< samples by position in the trace; empty: all of them
-  std::string network_path;             ///< for messages
-  bool quiet = true;                    ///< no progress on stderr
+  /// Replays what the crossbars compute, not what the trace says.
+  std::optional<FunctionalOptions> functional;
+  std::string network_path;  ///< for messages
+  bool quiet = true;         ///< no progress on stderr
 };
 
 /// Replays the trace on the chip, one sample after the other, each from an idle chip, in a SystemC kernel of

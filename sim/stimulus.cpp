@@ -14,35 +14,6 @@ std::string shape_text(std::int64_t h, std::int64_t w, std::int64_t c) {
   return "[" + std::to_string(h) + ", " + std::to_string(w) + ", " + std::to_string(c) + "]";
 }
 
-/// Sums of spikes over pooling windows, as bit planes.
-std::vector<PackedBits> pool_counts(const Signal& signal, const Signal& source, const PackedBits& spikes) {
-  std::vector<PackedBits> planes(
-      static_cast<std::size_t>(signal.bits),
-      PackedBits(words_for(std::int64_t{1} * signal.height * signal.width * signal.channels)));
-  for (int y = 0; y < signal.height; ++y) {
-    for (int x = 0; x < signal.width; ++x) {
-      for (int c = 0; c < signal.channels; ++c) {
-        unsigned sum = 0;
-        for (std::int64_t ky = 0; ky < signal.pool_kernel[0]; ++ky) {
-          for (std::int64_t kx = 0; kx < signal.pool_kernel[1]; ++kx) {
-            const auto iy = y * signal.pool_stride[0] - signal.pool_padding[0] + ky;
-            const auto ix = x * signal.pool_stride[1] - signal.pool_padding[1] + kx;
-            if (iy < 0 || ix < 0 || iy >= source.height || ix >= source.width) continue;
-            const auto bit = (iy * source.width + ix) * source.channels + c;
-            sum += static_cast<unsigned>(spikes[static_cast<std::size_t>(bit / 64)] >> (bit % 64) & 1U);
-          }
-        }
-        const auto bit = (std::int64_t{y} * signal.width + x) * signal.channels + c;
-        for (int b = 0; b < signal.bits; ++b) {
-          planes[static_cast<std::size_t>(b)][static_cast<std::size_t>(bit / 64)] |=
-              static_cast<std::uint64_t>(sum >> b & 1U) << (bit % 64);
-        }
-      }
-    }
-  }
-  return planes;
-}
-
 std::vector<std::vector<PackedBits>> input_planes(const Signal& signal, const traces::TraceReader& trace,
                                                   std::int64_t position, int timesteps) {
   const auto input = trace.input(position);
@@ -96,6 +67,34 @@ int Stimulus::item_ones(const Plan& plan, int signal, int timestep, int item) co
   return popcount_range(any, 0, channels);
 }
 
+std::vector<PackedBits> pool_counts(const Signal& signal, const Signal& source, const PackedBits& spikes) {
+  std::vector<PackedBits> planes(
+      static_cast<std::size_t>(signal.bits),
+      PackedBits(words_for(std::int64_t{1} * signal.height * signal.width * signal.channels)));
+  for (int y = 0; y < signal.height; ++y) {
+    for (int x = 0; x < signal.width; ++x) {
+      for (int c = 0; c < signal.channels; ++c) {
+        unsigned sum = 0;
+        for (std::int64_t ky = 0; ky < signal.pool_kernel[0]; ++ky) {
+          for (std::int64_t kx = 0; kx < signal.pool_kernel[1]; ++kx) {
+            const auto iy = y * signal.pool_stride[0] - signal.pool_padding[0] + ky;
+            const auto ix = x * signal.pool_stride[1] - signal.pool_padding[1] + kx;
+            if (iy < 0 || ix < 0 || iy >= source.height || ix >= source.width) continue;
+            const auto bit = (iy * source.width + ix) * source.channels + c;
+            sum += static_cast<unsigned>(spikes[static_cast<std::size_t>(bit / 64)] >> (bit % 64) & 1U);
+          }
+        }
+        const auto bit = (std::int64_t{y} * signal.width + x) * signal.channels + c;
+        for (int b = 0; b < signal.bits; ++b) {
+          planes[static_cast<std::size_t>(b)][static_cast<std::size_t>(bit / 64)] |=
+              static_cast<std::uint64_t>(sum >> b & 1U) << (bit % 64);
+        }
+      }
+    }
+  }
+  return planes;
+}
+
 Stimulus read_stimulus(const Plan& plan, const traces::TraceReader& trace, std::int64_t position) {
   Stimulus stimulus;
   stimulus.planes.resize(plan.signals.size());
@@ -144,6 +143,21 @@ Stimulus dense_stimulus(const Plan& plan) {
     stimulus.planes[i].assign(static_cast<std::size_t>(signal.is_static ? 1 : plan.timesteps), planes);
   }
   return stimulus;
+}
+
+std::vector<std::int64_t> chosen_samples(const traces::TraceReader& trace,
+                                         std::vector<std::int64_t> positions) {
+  const auto num_samples = static_cast<std::int64_t>(trace.samples().size());
+  if (positions.empty()) {
+    for (std::int64_t i = 0; i < num_samples; ++i) positions.push_back(i);
+  }
+  for (const auto p : positions) {
+    if (p < 0 || p >= num_samples) {
+      throw InputError(trace.path(), "/samples", "no sample at position " + std::to_string(p),
+                       "0 to " + std::to_string(num_samples - 1));
+    }
+  }
+  return positions;
 }
 
 void check_trace(const traces::Network& network, const traces::TraceReader& trace,

@@ -29,6 +29,14 @@ Stimulus read_stimulus(const Plan& plan, const traces::TraceReader& trace, std::
 /// Every spike and every input bit set; counts out of pooling are those of such spikes.
 Stimulus dense_stimulus(const Plan& plan);
 
+/// Sums of the spikes of `source` over the pooling windows of `signal`, as bit planes.
+std::vector<traces::PackedBits> pool_counts(const Signal& signal, const Signal& source,
+                                            const traces::PackedBits& spikes);
+
+/// `positions`, or every sample when there are none. Throws InputError for one that the trace lacks.
+std::vector<std::int64_t> chosen_samples(const traces::TraceReader& trace,
+                                         std::vector<std::int64_t> positions);
+
 /// Checks that the trace belongs to the network (hash, timesteps) before anything is simulated.
 void check_trace(const traces::Network& network, const traces::TraceReader& trace,
                  const std::string& network_path);

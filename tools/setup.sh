@@ -24,8 +24,9 @@ build_packages=(
   libhdf5-dev libsqlitecpp-dev libsqlite3-dev libgtest-dev
   libopenblas0-pthread # else LibTorch takes the reference BLAS (scores 4 times slower); the serial build is not thread-safe
 )
-# To run every test: h5py reads and writes our files in the interoperability tests.
-test_packages=(python3-h5py)
+# To build and run every test: h5py reads and writes our files in the interoperability tests, Eigen solves the
+# circuits that the simulator approximates.
+test_packages=(python3-h5py libeigen3-dev)
 dev_packages=(clang-format-14 clang-tidy-14)
 
 say() { printf 'setup: %s\n' "$*"; }

@@ -297,9 +297,10 @@ void check_quantised(const std::string& file, const Node& node, const QuantisedW
     fail(file, node, "a quantisation scale that is not positive", "finite scales above 0");
   }
   const int most = (1 << (q.bits - 1)) - 1;
-  for (const std::int8_t v : q.value) {
+  for (std::size_t i = 0; i < q.value.size(); ++i) {
+    const int v = q.value[i];
     if (v < -most || v > most) {
-      fail(file, node, "quantised weight " + std::to_string(v),
+      fail(file, node, "quantised weight " + std::to_string(v) + " at element " + std::to_string(i),
            "-" + std::to_string(most) + " to " + std::to_string(most) + " with " + std::to_string(q.bits) +
                " bits");
     }

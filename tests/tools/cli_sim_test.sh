@@ -166,6 +166,26 @@ bad "$chip: /router/buffer_flits: found 4" "${traffic[@]}" --rate 0.1 --multicas
 bad "command line: --out: found \"out.txt\"" "${traffic[@]}" --rate 0.1 --out out.txt
 bad "command line: --cycles: found " traffic --hw "$chip" --pattern uniform --rate 0.1 --cycles 999999999
 out=(--out out.json)
+
+# Functional mode: the same bytes for a seed, and the replay does not change what was computed.
+good functional "${sim[@]}" --functional --out functional.json
+contains functional.txt "computed on the crossbars of chip rram-32nm"
+contains functional.txt "energy by component"
+contains functional.json '"mismatch_rate"'
+good accuracy "${sim[@]}" --functional-only --out accuracy.json
+if grep -q energy accuracy.txt accuracy.json; then complain "--functional-only measured energy"; fi
+good accuracy_again "${sim[@]}" --functional-only --seed 0 --out again.json
+cmp -s accuracy.json again.json || complain "two functional runs differ"
+diff <(sed -n '/"functional"/,/"mismatch_rate"/p' functional.json) \
+  <(sed -n '/"functional"/,/"mismatch_rate"/p' accuracy.json) >&2 || complain "the replay changed what was computed"
+good ideal "${sim[@]}" --functional-only --ideal-adc-bits --set adc.bits=1
+good varied "${sim[@]}" --functional-only --seed 1 --set device.variation=0.2
+good varied_otherwise "${sim[@]}" --functional-only --seed 2 --set device.variation=0.2
+cmp -s varied.txt varied_otherwise.txt && complain "the seed changes nothing"
+
+# Bad command lines.
+bad "command line: --seed: found it without --functional" "${sim[@]}" "${out[@]}" --seed 3
+bad "command line: --seed: " "${sim[@]}" "${out[@]}" --functional --seed=-1
 bad "command line: --netwrk: found an unknown option, expected --network (or see --help)" --netwrk a "${out[@]}"
 bad "command line: --xyz: found an unknown option, expected an option of --help" --xyz
 bad "command line: --hw: " --hw

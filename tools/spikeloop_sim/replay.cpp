@@ -9,6 +9,7 @@
 #include "sim/analytic/comparison.h"
 #include "sim/config/chip_config.h"
 #include "sim/config/chip_texts.h"
+#include "sim/functional/functional.h"
 #include "sim/mapping/plan.h"
 #include "sim/measurement.h"
 #include "sim/network_description.h"
@@ -27,13 +28,11 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: spikeloop-sim --network N.nir --trace T.h5 --hw CHIP.json [options]\n"
+    "       spikeloop-sim --network N.nir --trace T.h5 --hw CHIP.json --functional [--seed S] [options]\n"
     "       spikeloop-sim --check CHIP.json [--network N.nir] [--set PATH=VALUE ...]\n"
     "       spikeloop-sim --help-config\n"
-    "       spikeloop-sim traffic | verify | wave ...   (the mesh alone, analytic models, a trace as waves;
-"
-    "                                                    each has a --help)
-
-"
+    "       spikeloop-sim traffic | verify | wave ...   (the mesh alone, analytic models, a trace as waves;\n"
+    "                                                    each has a --help)\n\n"
     "Replays the recorded spikes of a network on a compute-in-memory chip, cycle by cycle, and measures "
     "latency,\n"
     "energy and area. Prints a table; --out also writes everything as JSON.\n"
@@ -41,9 +40,11 @@ constexpr const char* kUsage =
 
 struct Options {
   std::string network, trace, hw, samples, schedule, engine = "fast", out, check;
+  std::string seed = "0";
   std::vector<std::string> set;
   WaveOptions waves;
-  bool compare_analytic = false, quiet = false;
+  bool compare_analytic = false, quiet = false, functional = false, functional_only = false,
+       ideal_adc_bits = false;
 };
 
 /// An option and the text it got.
@@ -65,6 +66,15 @@ void describe(Options& o, po::options_description& options) {
       "another value for one key of the chip, like crossbar.rows=64; may be repeated");
   add("engine", po::value(&o.engine)->value_name("WORD")->default_value(o.engine),
       "fast, or reference: every component in every cycle, slow, with the same result");
+  add("functional", po::bool_switch(&o.functional),
+      "crossbars compute, with their cells and ADCs as the chip has them: the spikes that come out are "
+      "replayed "
+      "and compared with the trace, which gives the input");
+  add("functional-only", po::bool_switch(&o.functional_only), "accuracy alone: compute, without a replay");
+  add("ideal-adc-bits", po::bool_switch(&o.ideal_adc_bits),
+      "functional, with as many ADC bits in each layer as it needs to lose nothing; prints them");
+  add("seed", po::value(&o.seed)->value_name("N")->default_value(o.seed),
+      "of the devices and noise of a functional run");
   add("out", po::value(&o.out)->value_name("FILE"), "write the measurement as JSON");
   add("compare-analytic", po::bool_switch(&o.compare_analytic),
       "also print each layer beside SpikeSim's formulas and the closed form, with what the differences are "
@@ -98,7 +108,7 @@ sim::Engine engine_of(const Options& options) {
   throw InputError("command line", "--engine", '"' + options.engine + '"', "fast or reference");
 }
 
-void simulate(const Options& options) {
+void simulate(const CommandLine& line, const Options& options) {
   for (const Given& given :
        {Given{"--network", options.network}, Given{"--trace", options.trace}, Given{"--hw", options.hw}}) {
     if (given.value.empty()) throw InputError("command line", given.option, "nothing", "a file (see --help)");
@@ -108,6 +118,14 @@ void simulate(const Options& options) {
   }
   sim::SimulateOptions how;
   how.engine = engine_of(options);
+  if (options.functional || options.functional_only || options.ideal_adc_bits) {
+    how.functional.emplace();
+    how.functional->seed = parse_seed(options.seed, "--seed");
+    how.functional->ideal_adc_bits = options.ideal_adc_bits;
+  } else if (line.given("seed") && !line.values["seed"].defaulted()) {
+    throw InputError("command line", "--seed", "it without --functional",
+                     "--functional or --functional-only too");
+  }
   const sim::ChipConfig chip = sim::read_chip_config(options.hw, overrides_of(options));
   if (!options.out.empty()) require_writable(options.out, "--out");
   const traces::Network network = traces::read_nir(options.network);
@@ -115,6 +133,13 @@ void simulate(const Options& options) {
   how.network_path = options.network;
   how.quiet = options.quiet;
   if (!options.samples.empty()) how.positions = parse_records(options.samples, "--samples");
+  if (options.functional_only) {
+    const sim::FunctionalReport report = sim::run_functional(network, trace, chip, *how.functional,
+                                                             how.positions, options.network, options.quiet);
+    if (!options.out.empty()) write_file(options.out, sim::functional_file(report));
+    if (!options.quiet) std::cout << sim::functional_table(report);
+    return;
+  }
   WaveTaker waves(options.waves, network, trace, chip, how);
   const sim::Measurement measurement = sim::simulate(network, trace, chip, how);
   std::string json = sim::to_json(measurement);
@@ -131,9 +156,9 @@ void simulate(const Options& options) {
 }
 
 void check(const Options& options) {
-  for (const Given& given : {Given{"--trace", options.trace}, Given{"--hw", options.hw},
-                             Given{"--samples", options.samples}, Given{"--out", options.out},
-                             Given{"--waves", options.waves.file}}) {
+  for (const Given& given :
+       {Given{"--trace", options.trace}, Given{"--hw", options.hw}, Given{"--samples", options.samples},
+        Given{"--out", options.out}, Given{"--waves", options.waves.file}}) {
     if (given.value.empty()) continue;
     throw InputError("command line", given.option, "it beside --check", "either --check or a simulation");
   }
@@ -166,7 +191,7 @@ int replay_command(const Arguments& arguments) {
   } else if (line.given("check")) {
     check(options);
   } else {
-    simulate(options);
+    simulate(line, options);
   }
   return 0;
 }

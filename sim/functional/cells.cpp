@@ -1,0 +1,78 @@
+#include "sim/functional/cells.h"
+
+#include <algorithm>
+
+#include "traces/support/error.h"
+
+namespace spikeloop::sim {
+WeightMatrix weight_matrix(const traces::Node& node, const Signal& signal, const std::string& network_path) {
+  const auto* conv = node.as<traces::Conv2dParams>();
+  const auto* linear = node.as<traces::LinearParams>();
+  const auto& quantised = conv != nullptr ? conv->quantised : linear->quantised;
+  if (!quantised) {
+    throw InputError(network_path, "node " + node.name, "float weights",
+                     "integer weights (a quantised network): crossbars compute with integers");
+  }
+  const auto& shape = conv != nullptr ? conv->weight.shape : linear->weight.shape;
+  // Both are [output][channel][y][x]; a linear layer's window is the whole map.
+  const std::int64_t pixels =
+      conv != nullptr ? shape[2] * shape[3] : std::int64_t{signal.height} * signal.width;
+  WeightMatrix matrix;
+  matrix.bits = quantised->bits;
+  matrix.outputs = static_cast<int>(shape[0]);
+  std::int64_t rows = 1;
+  for (std::size_t d = 1; d < shape.size(); ++d) rows *= shape[d];
+  matrix.rows = static_cast<int>(rows);
+  matrix.value.resize(static_cast<std::size_t>(rows * shape[0]));
+  const std::int64_t channels = rows / pixels;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t source = row % channels * pixels + row / channels;
+    for (std::int64_t o = 0; o < shape[0]; ++o) {
+      matrix.value[static_cast<std::size_t>(row * shape[0] + o)] =
+          quantised->value.at(static_cast<std::size_t>(o * rows + source));
+    }
+  }
+  return matrix;
+}
+
+CellLayout cell_layout(const ChipConfig& chip, int weight_bits) {
+  CellLayout layout;
+  layout.encoding = chip.weight_encoding;
+  layout.weight_bits = weight_bits;
+  layout.cell_bits = chip.crossbar.cell_bits;
+  layout.columns_per_output = columns_per_output(chip, weight_bits);
+  layout.reference = reference_columns(chip) > 0;
+  layout.slices = layout.reference ? layout.columns_per_output : layout.columns_per_output / 2;
+  return layout;
+}
+
+std::vector<std::uint8_t> cell_levels(const CellLayout& layout, const WeightMatrix& weights,
+                                      const Piece& piece, int first_output) {
+  const auto columns = static_cast<std::size_t>(piece.columns);
+  std::vector<std::uint8_t> levels(static_cast<std::size_t>(piece.rows) * columns, 0);
+  const auto slice_of = [&](int magnitude, int slice) {
+    return static_cast<std::uint8_t>(magnitude >> (slice * layout.cell_bits) & layout.top_level());
+  };
+  for (int r = 0; r < piece.rows; ++r) {
+    auto* row = levels.data() + static_cast<std::size_t>(r) * columns;
+    const auto* weight =
+        weights.value.data() +
+        static_cast<std::size_t>(piece.row_begin + r) * static_cast<std::size_t>(weights.outputs) +
+        first_output;
+    for (int o = 0; o < piece.outputs; ++o) {
+      auto* cells = row + static_cast<std::size_t>(o) * static_cast<std::size_t>(layout.columns_per_output);
+      for (int k = 0; k < layout.slices; ++k) {
+        if (layout.reference) {
+          cells[k] = slice_of(weight[o] + (1 << (layout.weight_bits - 1)), k);
+        } else {
+          cells[2 * k] = slice_of(std::max<int>(weight[o], 0), k);
+          cells[2 * k + 1] = slice_of(std::max<int>(-weight[o], 0), k);
+        }
+      }
+    }
+    if (layout.reference) row[columns - 1] = static_cast<std::uint8_t>(layout.top_level());
+  }
+  return levels;
+}
+
+}  // namespace spikeloop::sim

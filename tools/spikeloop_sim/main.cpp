@@ -5,18 +5,23 @@
 #include <vector>
 
 #include "tools/spikeloop_sim/commands.h"
+#include "tools/sweep/sweep.h"
 #include "traces/support/error.h"
 
 /// spikeloop-sim: the chip, without LibTorch.
 namespace spikeloop::tools {
 namespace {
 
+int sweep(const Arguments& arguments) { return sweep_command("spikeloop-sim", arguments); }
+
 struct Command {
   const char* name;
   int (*run)(const Arguments&);
 };
 
-constexpr std::array<Command, 0> kCommands{};
+constexpr std::array<Command, 1> kCommands{{
+    {"sweep", sweep},
+}};
 
 int run(const Arguments& words) {
   if (words.empty()) return replay_command({"--help"});

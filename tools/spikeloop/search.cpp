@@ -109,9 +109,9 @@ int search_command(const std::vector<std::string>& arguments) {
     if (line.given("jobs")) throw InputError("command line", "--executor", "--jobs as well", "one of them");
     places.jobs = parse_executor(executor, "--executor");
   }
-  if (places.jobs < 1 || places.jobs > nas::kMaxSlots)
+  if (places.jobs < 1 || places.jobs > kMaxSlots)
     throw InputError("command line", "--jobs", std::to_string(places.jobs),
-                     "1 to " + std::to_string(nas::kMaxSlots));
+                     "1 to " + std::to_string(kMaxSlots));
   if (places.out.empty()) places.out = "runs/" + settings.dataset;
   places.programs = own_folder();
   return nas::run_search(settings, places, std::cout);

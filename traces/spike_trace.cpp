@@ -1,5 +1,6 @@
 #include "traces/spike_trace.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -21,6 +22,7 @@ using Sizes = std::vector<std::int64_t>;
 constexpr const char* kKind = "a spike trace (HDF5)";
 constexpr const char* kFormat = "spikeloop.trace";
 constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kTriedAtOnce = 16;  ///< positions
 constexpr std::int64_t kMaxTimesteps = 1 << 20;
 constexpr std::int64_t kMaxNeurons = std::int64_t{1} << 32;
 
@@ -340,7 +342,7 @@ struct TraceReader::File {
   std::map<std::string, NodeSpikesInfo> nodes;
   SpikeTrace::Input input;  ///< without data
   h5::Handle handle;
-  std::set<std::int64_t> tried;  ///< positions that can be read without harm
+  std::set<std::int64_t> tried;  ///< first positions of blocks that can be read without harm
 
   static std::unique_ptr<File> open(const std::string& path);
   void check_position(std::int64_t position);
@@ -368,18 +370,28 @@ std::unique_ptr<TraceReader::File> TraceReader::File::open(const std::string& pa
   return opened;
 }
 
-/// Everything of a position is tried at once, before its first use.
+/// Everything of a block of positions is tried at once, before its first use.
 void TraceReader::File::check_position(std::int64_t position) {
-  if (position < 0 || position >= static_cast<std::int64_t>(samples.size())) {
+  const auto count = static_cast<std::int64_t>(samples.size());
+  if (position < 0 || position >= count) {
     throw InputError(path, "samples", "position " + std::to_string(position),
-                     "0 to " + std::to_string(samples.size() - 1));
+                     "0 to " + std::to_string(count - 1));
   }
-  if (tried.count(position) != 0) return;
+  const std::int64_t first = position - position % kTriedAtOnce;
+  if (tried.count(first) != 0) return;
   try_in_child(path, kKind, [&] {
-    for (const auto& node : nodes) spikes(node.first, position);
-    input_of(position);
+    for (std::int64_t p = first; p < std::min(first + kTriedAtOnce, count); ++p) {
+      for (const auto& node : nodes) {
+        try {
+          spikes(node.first, p);
+        } catch (const InputError&) {
+          // Its turn may never come; then it does no harm.
+        }
+      }
+      input_of(p);
+    }
   });
-  tried.insert(position);
+  tried.insert(first);
 }
 
 std::vector<PackedBits> TraceReader::File::spikes(const std::string& node, std::int64_t position) const {

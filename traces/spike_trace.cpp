@@ -381,14 +381,15 @@ void TraceReader::File::check_position(std::int64_t position) {
   if (tried.count(first) != 0) return;
   try_in_child(path, kKind, [&] {
     for (std::int64_t p = first; p < std::min(first + kTriedAtOnce, count); ++p) {
-      for (const auto& node : nodes) {
+      const auto quietly = [](const auto& read) {
         try {
-          spikes(node.first, p);
+          read();
         } catch (const InputError&) {
           // Its turn may never come; then it does no harm.
         }
-      }
-      input_of(p);
+      };
+      for (const auto& node : nodes) quietly([&] { spikes(node.first, p); });
+      quietly([&] { input_of(p); });
     }
   });
   tried.insert(first);

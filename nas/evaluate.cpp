@@ -16,11 +16,11 @@
 #include "models/snasnet.h"
 #include "models/train.h"
 #include "nas/candidate.h"
-#include "nas/executor.h"
 #include "nas/job.h"
 #include "nas/sahd.h"
 #include "traces/nir.h"
 #include "traces/spike_trace.h"
+#include "traces/support/executor.h"
 #include "traces/support/files.h"
 
 namespace spikeloop::nas {

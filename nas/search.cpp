@@ -15,7 +15,6 @@
 #include "models/dataset.h"
 #include "models/snasnet.h"
 #include "nas/candidate.h"
-#include "nas/executor.h"
 #include "nas/job.h"
 #include "nas/search_report.h"
 #include "nas/strategy.h"
@@ -23,6 +22,7 @@
 #include "sim/bounds.h"
 #include "sim/config/chip_config.h"
 #include "traces/support/error.h"
+#include "traces/support/executor.h"
 #include "traces/support/files.h"
 #include "traces/support/progress.h"
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <type_traits>
@@ -152,7 +151,5 @@ SearchSettings settings_from_json(const std::string& text, const std::string& fi
   }
   return settings;
 }
-
-std::string own_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path().string(); }
 
 }  // namespace spikeloop::nas

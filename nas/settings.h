@@ -66,7 +66,4 @@ struct SearchPlaces {
   bool quiet = false;
 };
 
-/// Folder of the running program.
-std::string own_folder();
-
 }  // namespace spikeloop::nas

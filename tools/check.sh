@@ -38,4 +38,7 @@ say "sanitizers: the tests without LibTorch"
 cmake --preset asan || fail "asan: cmake could not configure (see above)"
 cmake --build --preset asan || fail "asan: the build failed (see above)"
 ctest --preset asan --parallel "$(nproc)" || fail "asan: tests failed (see above)"
+
+say "fuzzing, 30 s each"
+tests/bench/fuzz.sh 30 || fail "fuzzing: a finding (see above)"
 say "all checks passed"

@@ -10,7 +10,7 @@ usage: tools/setup.sh [--check] [--dev]
 Installs the missing packages of Debian 12 with apt, as root or through sudo. Running it again does nothing.
 
   --check   only list what is missing; exit status 1 when something is
-  --dev     also clang-format 14, which tools/check.sh uses, and clang-tidy 14
+  --dev     also clang-format 14 and clang with libFuzzer, which tools/check.sh uses, and clang-tidy 14
   --help    this text
 
 SPIKELOOP_SETUP=no skips the whole step (another distribution, packages installed by hand).
@@ -27,7 +27,7 @@ build_packages=(
 # To build and run every test: h5py reads and writes our files in the interoperability tests, Eigen solves the
 # circuits that the simulator approximates.
 test_packages=(python3-h5py libeigen3-dev)
-dev_packages=(clang-format-14 clang-tidy-14)
+dev_packages=(clang-format-14 clang-tidy-14 clang libclang-rt-14-dev)
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {

@@ -11,6 +11,7 @@
 #include "traces/nir_metadata.h"
 #include "traces/support/error.h"
 #include "traces/support/hdf5_io.h"
+#include "traces/support/trial_read.h"
 
 namespace spikeloop::traces {
 
@@ -18,6 +19,7 @@ namespace {
 
 using Pair = std::array<std::int64_t, 2>;
 
+constexpr const char* kKind = "a NIR file (HDF5)";
 constexpr int kMaxNesting = 32;
 const char* const kSupported =
     "one of Input, Output, Conv2d, Linear, Affine, LIF, IF, AvgPool2d, SumPool2d, Flatten, Scale, Threshold, "
@@ -458,12 +460,10 @@ void read_graph_metadata(Network& network, hid_t metadata, const h5::Where& wher
     network.genotype = h5::read_string(metadata, meta::kGenotype, where);
 }
 
-}  // namespace
-
-Network read_nir(const std::string& path) {
+Network read_in_process(const std::string& path) {
   const h5::Silence silence;
   const h5::Where top{path, "/"};
-  const h5::Handle file = h5::open_file(path, "a NIR file (HDF5)");
+  const h5::Handle file = h5::open_file(path, kKind);
   const h5::Handle root = h5::open_group(file.get(), "node", top);
   const h5::Where at{path, "/node"};
   const std::string type = h5::read_string(root.get(), "type", at);
@@ -498,6 +498,13 @@ Network read_nir(const std::string& path) {
   validate(network, path);
   compact_all(network, graph.in_full, path);
   return network;
+}
+
+}  // namespace
+
+Network read_nir(const std::string& path) {
+  try_in_child(path, kKind, [&] { read_in_process(path); });
+  return read_in_process(path);
 }
 
 }  // namespace spikeloop::traces

@@ -1,14 +1,17 @@
 #include "traces/spike_trace.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "traces/network_shapes.h"
 #include "traces/support/error.h"
 #include "traces/support/files.h"
 #include "traces/support/hdf5_io.h"
+#include "traces/support/trial_read.h"
 
 namespace spikeloop::traces {
 
@@ -16,8 +19,10 @@ namespace {
 
 using Sizes = std::vector<std::int64_t>;
 
+constexpr const char* kKind = "a spike trace (HDF5)";
 constexpr const char* kFormat = "spikeloop.trace";
 constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kTriedAtOnce = 16;  ///< positions
 constexpr std::int64_t kMaxTimesteps = 1 << 20;
 constexpr std::int64_t kMaxNeurons = std::int64_t{1} << 32;
 
@@ -337,31 +342,101 @@ struct TraceReader::File {
   std::map<std::string, NodeSpikesInfo> nodes;
   SpikeTrace::Input input;  ///< without data
   h5::Handle handle;
+  std::set<std::int64_t> tried;  ///< first positions of blocks that can be read without harm
 
-  void check_position(std::int64_t position) const {
-    if (position >= 0 && position < static_cast<std::int64_t>(samples.size())) return;
-    throw InputError(path, "samples", "position " + std::to_string(position),
-                     "0 to " + std::to_string(samples.size() - 1));
-  }
+  static std::unique_ptr<File> open(const std::string& path);
+  void check_position(std::int64_t position);
+  std::vector<PackedBits> spikes(const std::string& node, std::int64_t position) const;
+  SpikeTrace::Input input_of(std::int64_t position) const;
 };
 
-TraceReader::TraceReader(const std::string& path) : file_(std::make_unique<File>()) {
-  const h5::Silence silence;
+std::unique_ptr<TraceReader::File> TraceReader::File::open(const std::string& path) {
+  auto opened = std::make_unique<File>();
   const h5::Where where{path, "/"};
-  file_->path = path;
-  file_->handle = h5::open_file(path, "a spike trace (HDF5)");
-  const hid_t file = file_->handle.get();
-  file_->header = read_header(file, where);
-  file_->samples = read_samples(file, where);
-  const auto samples = static_cast<std::int64_t>(file_->samples.size());
-  const std::int64_t timesteps = file_->header.timesteps;
+  opened->path = path;
+  opened->handle = h5::open_file(path, kKind);
+  const hid_t file = opened->handle.get();
+  opened->header = read_header(file, where);
+  opened->samples = read_samples(file, where);
+  const auto samples = static_cast<std::int64_t>(opened->samples.size());
+  const std::int64_t timesteps = opened->header.timesteps;
 
   const h5::Where nodes_at{path, "/nodes"};
   const h5::Handle nodes = h5::open_group(file, "nodes", where);
   for (const std::string& name : h5::child_names(nodes.get(), nodes_at)) {
-    file_->nodes[name] = read_node_info(nodes.get(), name, samples, timesteps, nodes_at);
+    opened->nodes[name] = read_node_info(nodes.get(), name, samples, timesteps, nodes_at);
   }
-  file_->input = read_input_info(file, samples, timesteps, where);
+  opened->input = read_input_info(file, samples, timesteps, where);
+  return opened;
+}
+
+/// Everything of a block of positions is tried at once, before its first use.
+void TraceReader::File::check_position(std::int64_t position) {
+  const auto count = static_cast<std::int64_t>(samples.size());
+  if (position < 0 || position >= count) {
+    throw InputError(path, "samples", "position " + std::to_string(position),
+                     "0 to " + std::to_string(count - 1));
+  }
+  const std::int64_t first = position - position % kTriedAtOnce;
+  if (tried.count(first) != 0) return;
+  try_in_child(path, kKind, [&] {
+    for (std::int64_t p = first; p < std::min(first + kTriedAtOnce, count); ++p) {
+      const auto quietly = [](const auto& read) {
+        try {
+          read();
+        } catch (const InputError&) {
+          // Its turn may never come; then it does no harm.
+        }
+      };
+      for (const auto& node : nodes) quietly([&] { spikes(node.first, p); });
+      quietly([&] { input_of(p); });
+    }
+  });
+  tried.insert(first);
+}
+
+std::vector<PackedBits> TraceReader::File::spikes(const std::string& node, std::int64_t position) const {
+  const NodeSpikesInfo& info = nodes.at(node);
+  const std::int64_t timesteps = header.timesteps;
+  const std::int64_t row = bytes_of(info);
+  const h5::Where at{path, "/nodes/" + node};
+  const h5::Handle dataset = h5::open_dataset(handle.get(), "nodes/" + node + "/spikes", {path, ""});
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(timesteps * row));
+  h5::read_slab(dataset.get(), H5T_NATIVE_UINT8, {position, 0, 0}, {1, timesteps, row}, bytes.data(),
+                at.in("spikes"));
+
+  std::vector<PackedBits> maps(static_cast<std::size_t>(timesteps), PackedBits(words_of(info), 0));
+  std::size_t at_byte = 0;
+  for (PackedBits& bits : maps) {
+    for (std::size_t b = 0; b < static_cast<std::size_t>(row); ++b) {
+      bits[b / 8] |= static_cast<std::uint64_t>(bytes[at_byte++]) << (8 * (b % 8));
+    }
+    if ((bits.back() & unused_mask(info.bits())) != 0) {
+      h5::fail(at.in("spikes"),
+               "bits beyond the " + std::to_string(info.bits()) + " of the map in sample " +
+                   std::to_string(position),
+               "zeros there");
+    }
+  }
+  return maps;
+}
+
+SpikeTrace::Input TraceReader::File::input_of(std::int64_t position) const {
+  SpikeTrace::Input sample = input;
+  if (sample.frames == 0) return sample;
+  const h5::Handle dataset = h5::open_dataset(handle.get(), "input/data", {path, ""});
+  sample.data.resize(
+      static_cast<std::size_t>(sample.frames * sample.height * sample.width * sample.channels));
+  h5::read_slab(dataset.get(), H5T_NATIVE_INT8, {position, 0, 0, 0, 0},
+                {1, sample.frames, sample.height, sample.width, sample.channels}, sample.data.data(),
+                {path, "/input/data"});
+  return sample;
+}
+
+TraceReader::TraceReader(const std::string& path) {
+  const h5::Silence silence;
+  try_in_child(path, kKind, [&] { File::open(path); });
+  file_ = File::open(path);
 }
 
 TraceReader::~TraceReader() = default;
@@ -376,47 +451,16 @@ const std::map<std::string, NodeSpikesInfo>& TraceReader::nodes() const { return
 std::vector<PackedBits> TraceReader::spikes(const std::string& node, std::int64_t position) const {
   const h5::Silence silence;
   file_->check_position(position);
-  const auto found = file_->nodes.find(node);
-  if (found == file_->nodes.end()) {
+  if (file_->nodes.count(node) == 0) {
     throw InputError(file_->path, "/nodes", "no node '" + node + "'", "spikes of it in the trace");
   }
-  const NodeSpikesInfo& info = found->second;
-  const std::int64_t timesteps = file_->header.timesteps;
-  const std::int64_t row = bytes_of(info);
-  const h5::Where at{file_->path, "/nodes/" + node};
-  const h5::Handle dataset =
-      h5::open_dataset(file_->handle.get(), "nodes/" + node + "/spikes", {file_->path, ""});
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(timesteps * row));
-  h5::read_slab(dataset.get(), H5T_NATIVE_UINT8, {position, 0, 0}, {1, timesteps, row}, bytes.data(),
-                at.in("spikes"));
-
-  std::vector<PackedBits> spikes(static_cast<std::size_t>(timesteps), PackedBits(words_of(info), 0));
-  std::size_t at_byte = 0;
-  for (PackedBits& bits : spikes) {
-    for (std::size_t b = 0; b < static_cast<std::size_t>(row); ++b) {
-      bits[b / 8] |= static_cast<std::uint64_t>(bytes[at_byte++]) << (8 * (b % 8));
-    }
-    if ((bits.back() & unused_mask(info.bits())) != 0) {
-      h5::fail(at.in("spikes"),
-               "bits beyond the " + std::to_string(info.bits()) + " of the map in sample " +
-                   std::to_string(position),
-               "zeros there");
-    }
-  }
-  return spikes;
+  return file_->spikes(node, position);
 }
 
 SpikeTrace::Input TraceReader::input(std::int64_t position) const {
   const h5::Silence silence;
   file_->check_position(position);
-  SpikeTrace::Input input = file_->input;
-  if (input.frames == 0) return input;
-  const h5::Handle dataset = h5::open_dataset(file_->handle.get(), "input/data", {file_->path, ""});
-  input.data.resize(static_cast<std::size_t>(input.frames * input.height * input.width * input.channels));
-  h5::read_slab(dataset.get(), H5T_NATIVE_INT8, {position, 0, 0, 0, 0},
-                {1, input.frames, input.height, input.width, input.channels}, input.data.data(),
-                {file_->path, "/input/data"});
-  return input;
+  return file_->input_of(position);
 }
 
 }  // namespace spikeloop::traces

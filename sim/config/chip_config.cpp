@@ -419,6 +419,11 @@ std::int64_t clock_grid_hz(const ChipConfig& chip) {
   return grid;
 }
 
+void check_override(const std::string& path, const std::string& text) {
+  Reading scratch;
+  apply_overrides({{path, text}}, scratch);
+}
+
 ChipConfig read_chip_config(const std::string& path, const Overrides& overrides) {
   Reading reading;
   reading.chip.path = path;

@@ -193,6 +193,10 @@ std::int64_t clock_grid_hz(const ChipConfig& chip);
 /// A value given on the command line: ("crossbar.rows", "64"). The text is read as the field's type.
 using Overrides = std::vector<std::pair<std::string, std::string>>;
 
+/// Throws InputError when no chip could take this value: an unknown path, another type, out of range. Whether
+/// it goes with a chip's other values is for read_chip_config.
+void check_override(const std::string& path, const std::string& text);
+
 /// Reads, resolves "extends", applies overrides, checks ranges and cross-field rules. Throws InputError.
 ChipConfig read_chip_config(const std::string& path, const Overrides& overrides = {});
 

@@ -6,10 +6,13 @@
 
 #include "nas/evaluate.h"
 #include "tools/spikeloop/commands.h"
+#include "tools/sweep/sweep.h"
 #include "traces/support/error.h"
 
 namespace spikeloop::tools {
 namespace {
+
+int sweep(const std::vector<std::string>& arguments) { return sweep_command("spikeloop", arguments); }
 
 struct Command {
   const char* name;
@@ -17,11 +20,12 @@ struct Command {
   const char* text;  ///< nullptr: not listed
 };
 
-constexpr std::array<Command, 6> kCommands{{
+constexpr std::array<Command, 7> kCommands{{
     {"search", search_command, "search a network for a chip: propose, score, train, measure, pick"},
     {"train", train_command, "train one network, given by its cells"},
     {"trace", trace_command, "record the spikes of a network on test images"},
     {"study", study_command, "look into a search's study: status, best, show, export"},
+    {"sweep", sweep, "measure a network on many variants of a chip"},
     {"verify", verify_command, "check this build against reference values of the released SNASNet"},
     {"evaluate", evaluate_command, nullptr},
 }};
@@ -60,7 +64,7 @@ int run(const std::vector<std::string>& words) {
   }
   const std::string nearest = nearest_word(name, names);
   throw InputError("command line", "command", '"' + name + '"',
-                   nearest.empty() ? "search, train, trace, study, verify, help or version" : nearest);
+                   nearest.empty() ? "search, train, trace, study, sweep, verify, help or version" : nearest);
 }
 
 }  // namespace

@@ -7,11 +7,11 @@
 #include <thread>
 #include <vector>
 
-#include "nas/executor.h"
 #include "nas/settings.h"
 #include "tools/spikeloop/commands.h"
 #include "tools/spikeloop/options.h"
 #include "traces/support/error.h"
+#include "traces/support/executor.h"
 
 namespace spikeloop::tools {
 namespace {
@@ -107,13 +107,13 @@ int search_command(const std::vector<std::string>& arguments) {
   if (!schedule.empty()) places.overrides.emplace_back("schedule", schedule);
   if (line.given("executor")) {
     if (line.given("jobs")) throw InputError("command line", "--executor", "--jobs as well", "one of them");
-    places.jobs = nas::parse_executor(executor, "--executor");
+    places.jobs = parse_executor(executor, "--executor");
   }
-  if (places.jobs < 1 || places.jobs > nas::kMaxSlots)
+  if (places.jobs < 1 || places.jobs > kMaxSlots)
     throw InputError("command line", "--jobs", std::to_string(places.jobs),
-                     "1 to " + std::to_string(nas::kMaxSlots));
+                     "1 to " + std::to_string(kMaxSlots));
   if (places.out.empty()) places.out = "runs/" + settings.dataset;
-  places.programs = nas::own_folder();
+  places.programs = own_folder();
   return nas::run_search(settings, places, std::cout);
 }
 

@@ -5,22 +5,26 @@
 #include <vector>
 
 #include "tools/spikeloop_sim/commands.h"
+#include "tools/sweep/sweep.h"
 #include "traces/support/error.h"
 
 /// spikeloop-sim: the chip, without LibTorch.
 namespace spikeloop::tools {
 namespace {
 
+int sweep(const Arguments& arguments) { return sweep_command("spikeloop-sim", arguments); }
+
 struct Command {
   const char* name;
   int (*run)(const Arguments&);
 };
 
-constexpr std::array kCommands{
-    Command{"traffic", traffic_command},
-    Command{"wave", wave_command},
-    Command{"verify", verify_command},
-};
+constexpr std::array<Command, 4> kCommands{{
+    {"sweep", sweep},
+    {"traffic", traffic_command},
+    {"verify", verify_command},
+    {"wave", wave_command},
+}};
 
 int run(const Arguments& words) {
   if (words.empty()) return replay_command({"--help"});

@@ -66,8 +66,7 @@ std::string last_error();
 // Reading. A missing object, another class of type, an unreadable filter: InputError naming `where`/name.
 
 /// `kind` names the format in messages ("a NIR file"). A file cut short is found here. Damage in the middle
-/// mostly fails where it is read, but libhdf5 1.10 trusts some of its own structures (the heap of texts) and
-/// may crash.
+/// mostly fails where it is read; what crashes libhdf5 1.10 is met in a child process first (trial_read.h).
 Handle open_file(const std::string& path, const std::string& kind);
 bool has(hid_t location, const std::string& name);
 bool is_group(hid_t location, const std::string& name);

@@ -7,9 +7,10 @@
 #include <string>
 #include <vector>
 
-namespace spikeloop::nas {
+/// Other programs as child processes, several at a time.
+namespace spikeloop {
 
-/// A process to run in a directory of its own. What it gives back are files there; see job.h.
+/// A process to run in a directory of its own. What it gives back are files there.
 struct Job {
   std::int64_t id = 0;
   std::string directory;          ///< must exist; becomes the working directory
@@ -73,7 +74,10 @@ class LocalExecutor : public Executor {
   std::map<std::int64_t, Running> running_;
 };
 
+/// Folder of the running program; the programs that it starts lie beside it.
+std::string own_folder();
+
 /// "local:N" -> N. Throws InputError naming `place` for anything else.
 int parse_executor(const std::string& text, const std::string& place);
 
-}  // namespace spikeloop::nas
+}  // namespace spikeloop

@@ -1,4 +1,4 @@
-#include "nas/executor.h"
+#include "traces/support/executor.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -14,11 +14,13 @@
 #include <thread>
 #include <vector>
 
-#include "tests/nas/temporary_folder.h"
+#include "tests/traces/helpers.h"
 #include "traces/support/error.h"
 
-namespace spikeloop::nas {
+namespace spikeloop {
 namespace {
+
+using test::TemporaryFolder;
 
 const char* const kLauncher = SPIKELOOP_JOB;
 
@@ -74,7 +76,7 @@ pid_t read_pid(const std::string& path) {
 TEST(Executor, RunsAJobInItsDirectory) {
   const TemporaryFolder folder;
   LocalExecutor executor(1, kLauncher);
-  executor.submit(shell_job(7, folder.path(),
+  executor.submit(shell_job(7, folder.path().string(),
                             "pwd > where; echo $OMP_NUM_THREADS > threads; echo out; echo err >&2; exit 3"));
   const auto ends = wait_for(executor, 1);
   ASSERT_EQ(ends.count(7), 1U);
@@ -82,9 +84,9 @@ TEST(Executor, RunsAJobInItsDirectory) {
   EXPECT_EQ(ends.at(7).signal, 0);
   EXPECT_GT(ends.at(7).max_rss_kb, 0);
   EXPECT_EQ(describe(ends.at(7)), "exit code 3");
-  EXPECT_EQ(content(folder / "where"), std::filesystem::canonical(folder.path()).string() + "\n");
-  EXPECT_EQ(content(folder / "threads"), "1\n");
-  EXPECT_EQ(content(folder / "log.txt"), "out\nerr\n");
+  EXPECT_EQ(content(folder.file("where")), std::filesystem::canonical(folder.path()).string() + "\n");
+  EXPECT_EQ(content(folder.file("threads")), "1\n");
+  EXPECT_EQ(content(folder.file("log.txt")), "out\nerr\n");
 }
 
 TEST(Executor, NeverMoreThanItsSlots) {
@@ -93,22 +95,22 @@ TEST(Executor, NeverMoreThanItsSlots) {
   // Each job notes how many run beside it.
   const std::string script = "mkdir run-$0; ls -d run-* | wc -l > count-$0; sleep 0.1; rmdir run-$0";
   for (int i = 0; i < 6; ++i) {
-    Job job = shell_job(i, folder.path(), script);
+    Job job = shell_job(i, folder.path().string(), script);
     job.argv.push_back(std::to_string(i));
     executor.submit(job);
   }
   ASSERT_EQ(wait_for(executor, 6).size(), 6U);
   int most = 0;
   for (int i = 0; i < 6; ++i)
-    most = std::max(most, std::stoi(content(folder / ("count-" + std::to_string(i)))));
+    most = std::max(most, std::stoi(content(folder.file("count-" + std::to_string(i)))));
   EXPECT_EQ(most, 2);
 }
 
 TEST(Executor, ReportsACrash) {
   const TemporaryFolder folder;
   LocalExecutor executor(2, kLauncher);
-  executor.submit(shell_job(1, folder.path(), "kill -SEGV $$"));
-  executor.submit(shell_job(2, folder.path(), "exit 0"));
+  executor.submit(shell_job(1, folder.path().string(), "kill -SEGV $$"));
+  executor.submit(shell_job(2, folder.path().string(), "exit 0"));
   const auto ends = wait_for(executor, 2);
   ASSERT_EQ(ends.size(), 2U);
   EXPECT_EQ(ends.at(1).signal, SIGSEGV);
@@ -120,28 +122,29 @@ TEST(Executor, ReportsAProgramThatCannotStart) {
   const TemporaryFolder folder;
   LocalExecutor executor(1, kLauncher);
   Job job;
-  job.directory = folder.path();
-  job.argv = {folder / "absent"};
+  job.directory = folder.path().string();
+  job.argv = {folder.file("absent")};
   executor.submit(job);
   const auto ends = wait_for(executor, 1);
   ASSERT_EQ(ends.size(), 1U);
   EXPECT_EQ(ends.at(0).exit_code, 127);
-  EXPECT_NE(content(folder / "log.txt").find("absent"), std::string::npos);
+  EXPECT_NE(content(folder.file("log.txt")).find("absent"), std::string::npos);
 }
 
 TEST(Executor, CancelKillsTheWholeGroup) {
   const TemporaryFolder folder;
   LocalExecutor executor(1, kLauncher);
-  executor.submit(shell_job(1, folder.path(), "sleep 100 & echo $! > child.part; mv child.part child; wait"));
-  executor.submit(shell_job(2, folder.path(), "touch started"));
-  const pid_t grandchild = read_pid(folder / "child");
+  executor.submit(
+      shell_job(1, folder.path().string(), "sleep 100 & echo $! > child.part; mv child.part child; wait"));
+  executor.submit(shell_job(2, folder.path().string(), "touch started"));
+  const pid_t grandchild = read_pid(folder.file("child"));
   ASSERT_GT(grandchild, 0);
   executor.cancel(2);  // still queued
   executor.cancel(1);
   EXPECT_TRUE(becomes_gone(grandchild));
   EXPECT_TRUE(executor.poll(0).empty());
-  EXPECT_FALSE(std::filesystem::exists(folder / "started"));
-  executor.submit(shell_job(1, folder.path(), "exit 0"));  // the number is free again
+  EXPECT_FALSE(std::filesystem::exists(folder.file("started")));
+  executor.submit(shell_job(1, folder.path().string(), "exit 0"));  // the number is free again
   EXPECT_EQ(wait_for(executor, 1).size(), 1U);
 }
 
@@ -151,10 +154,10 @@ TEST(Executor, JobsDieWithTheirParent) {
   ASSERT_GE(parent, 0);
   if (parent == 0) {
     LocalExecutor executor(1, kLauncher);
-    executor.submit(shell_job(1, folder.path(), "echo $$ > pid.part; mv pid.part pid; sleep 100"));
+    executor.submit(shell_job(1, folder.path().string(), "echo $$ > pid.part; mv pid.part pid; sleep 100"));
     while (true) executor.poll(1000);
   }
-  const pid_t job = read_pid(folder / "pid");
+  const pid_t job = read_pid(folder.file("pid"));
   ASSERT_GT(job, 0);
   EXPECT_FALSE(is_gone(job));
   kill(parent, SIGKILL);
@@ -171,4 +174,4 @@ TEST(Executor, ParsesItsName) {
 }
 
 }  // namespace
-}  // namespace spikeloop::nas
+}  // namespace spikeloop

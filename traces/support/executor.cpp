@@ -1,4 +1,4 @@
-#include "nas/executor.h"
+#include "traces/support/executor.h"
 
 #include <spawn.h>
 #include <sys/resource.h>
@@ -12,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -21,7 +22,7 @@
 
 extern char** environ;  // NOLINT: POSIX declares it nowhere
 
-namespace spikeloop::nas {
+namespace spikeloop {
 namespace {
 
 constexpr int kPollIntervalMs = 5;
@@ -136,6 +137,8 @@ void LocalExecutor::cancel(std::int64_t id) {
   running_.erase(it);
 }
 
+std::string own_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path().string(); }
+
 int parse_executor(const std::string& text, const std::string& place) {
   const std::string prefix = "local:";
   int slots = 0;
@@ -148,4 +151,4 @@ int parse_executor(const std::string& text, const std::string& place) {
                    "local:N with N from 1 to " + std::to_string(kMaxSlots));
 }
 
-}  // namespace spikeloop::nas
+}  // namespace spikeloop

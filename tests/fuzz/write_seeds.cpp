@@ -1,0 +1,46 @@
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+#include "sim/config/chip_fields.h"
+#include "traces/support/files.h"
+#include "traces/support/random.h"
+
+/// Writes the fuzz targets' first inputs and the configuration's dictionary into a folder.
+int main(int argc, char** argv) {
+  namespace fs = std::filesystem;
+  using namespace spikeloop;
+  if (argc != 2) {
+    std::cerr << "usage: write_fuzz_seeds FOLDER\n";
+    return 2;
+  }
+  try {
+    const std::string folder = argv[1];
+    for (const char* target : {"config", "network", "trace"}) fs::create_directories(folder + '/' + target);
+    for (const auto& entry : fs::directory_iterator(SPIKELOOP_SOURCE_DIR "/hwconfigs")) {
+      if (entry.path().extension() == ".json")
+        write_file(folder + "/config/" + entry.path().filename().string(), read_file(entry.path().string()));
+    }
+    std::string words;
+    for (const sim::Field& field : sim::chip_fields()) {
+      const std::string line = std::string(field.path) + '=';
+      words += "\"" + line + "\"\n\"" + field.key() + "\"\n";
+      if (field.default_text != nullptr && field.is_number())
+        write_file(folder + "/config/" + field.path, line + field.default_text + '\n');
+    }
+    write_file(folder + "/config.dict", words);
+    // Programs of edits: an empty one leaves the file as it is.
+    RandomStream random(1);
+    for (int i = 0; i < 40; ++i) {
+      std::string bytes;
+      for (int n = 0; n < i * 4; ++n) bytes += static_cast<char>(random.below(256));
+      for (const char* target : {"network", "trace"})
+        write_file(folder + '/' + target + "/edits-" + std::to_string(i), bytes);
+    }
+  } catch (const std::exception& error) {
+    std::cerr << "write_fuzz_seeds: " << error.what() << '\n';
+    return 1;
+  }
+  return 0;
+}

@@ -99,6 +99,8 @@ void Accountant::add_stage(std::size_t stage_id, const StageCounters& c, bool fi
   charge(c.events, event_aj_, layer.energy);
   charge(c.events, event_aj_, tile.energy);
   charge(c.events, event_aj_, m_.energy);
+  for (auto* energy : {&layer.energy, &tile.energy, &m_.energy})
+    (*energy)[static_cast<std::size_t>(Component::kCrossbar)].dynamic_aj += c.crossbar_read_aj;
 }
 
 /// A flit passes the routers and links of its route. To the layer that sends it they are charged from the

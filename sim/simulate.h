@@ -28,8 +28,8 @@ struct SimulateOptions {
 
 /// Replays the trace on the chip, one sample after the other, each from an idle chip, in a SystemC kernel of
 /// its own. Throws InputError when the trace is of another network, the network does not fit the chip or uses
-/// something the chip does not have; std::runtime_error when the model itself stops making progress (a bug,
-/// with a dump).
+/// something the chip does not have, or the chip stops because a memory is too small (who waits for whom);
+/// std::runtime_error when it stops or loses something for another reason (a bug of the rules, with a dump).
 Measurement simulate(const traces::Network& network, const traces::TraceReader& trace, const ChipConfig& chip,
                      const SimulateOptions& options = {});
 

@@ -64,23 +64,26 @@ std::int64_t progress(const RunResult& r) {
 
 }  // namespace
 
-/// The kernel runs in slices. In the fast engine all is over when no module waits for a cycle any more. The
-/// clocks of the reference engine tick for ever, so there it is over when nothing has happened for longer
-/// than anything on this chip can take; both engines stop for good after such a silence, whatever their
-/// modules still wait for.
+/// The kernel runs in slices. All is over when every stage has done its items and every flow has delivered
+/// its own, needed or not: then no flit is under way and no unit has work. The chip has stopped before when
+/// nothing has happened for longer than anything on it can take (in the fast engine: when no module waits for
+/// a cycle).
 RunResult run_sample(const Plan& plan, const ChipConfig& chip, const Timing& timing, const Stimulus& stimulus,
                      Engine engine, Recorder* recorder) {
   FreshKernel kernel;
   ChipModule module("chip", plan, chip, timing, stimulus, engine, recorder);
   const Cycle patience = longest_silence(plan, chip, timing);
+  const Cycle slice = engine == Engine::kFast ? patience : std::min(patience, 256 * timing.tile_period);
+  const auto may_go_on = [&] { return engine == Engine::kReference || sc_core::sc_pending_activity(); };
   RunResult result;
   std::int64_t last = -1;
+  Cycle silent = 0;
   do {
-    sc_core::sc_start(kernel_time(patience));
+    sc_core::sc_start(kernel_time(slice));
     result = result_of(plan, module);
-    if (progress(result) == last) break;
+    silent = progress(result) == last ? silent + slice : 0;
     last = progress(result);
-  } while (engine == Engine::kReference || sc_core::sc_pending_activity());
+  } while (!module.finished() && silent <= patience && may_go_on());
   if (!module.finished()) report_stall(plan, chip, module, result);
   return result;
 }

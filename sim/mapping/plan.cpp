@@ -6,6 +6,7 @@
 #include "sim/mapping/memories.h"
 #include "sim/mapping/placement.h"
 #include "sim/mapping/routes.h"
+#include "sim/mapping/row_energy.h"
 #include "sim/mapping/timesteps.h"
 
 namespace spikeloop::sim {
@@ -24,6 +25,7 @@ Plan make_plan(const traces::Network& network, const ChipConfig& chip, int times
   make_routes(draft);
   move_to_places(draft, choose_places(draft));
   check_memories(draft);
+  if (chip.crossbar.read_energy == ReadEnergy::kConductance) fill_row_energies(draft.plan, network, chip);
   return std::move(draft.plan);
 }
 

@@ -65,6 +65,8 @@ struct Stage {
   /// Of the weights in this tile; window n is read by copy n % copies. A further copy is taken to sum its
   /// pieces in the time of the first.
   int copies = 1;
+  /// Per piece and wordline: of one read; empty unless read_energy is "conductance" (row_energy.h).
+  std::vector<std::vector<std::int64_t>> row_energy_aj;
   int channel_begin = 0, channel_end = 0;  ///< outputs whose sums end in this tile
   int send_begin = 0,
       send_end = 0;  ///< outputs whose partial sums go to the owner tile before it (empty: none)

@@ -23,6 +23,16 @@ class GroupedArray : public CrossbarArray {
   void evaluate(Cycle /*now*/) override {}
 
  private:
+  static std::int64_t driven_rows_aj(const traces::PackedBits& bits, const Piece& piece,
+                                     const std::vector<std::int64_t>& row_aj) {
+    std::int64_t sum = 0;
+    for (int r = 0; r < piece.rows; ++r) {
+      const auto bit = static_cast<std::size_t>(piece.row_begin + r);
+      if ((bits[bit / 64] >> (bit % 64) & 1U) != 0) sum += row_aj[static_cast<std::size_t>(r)];
+    }
+    return sum;
+  }
+
   /// Charges all reads of a window; array cycles until the slowest crossbar is done.
   Cycle read(const Window& window) {
     Cycle longest = 1;  // a window without a spike still takes its turn
@@ -35,6 +45,8 @@ class GroupedArray : public CrossbarArray {
         const int active = popcount_range(bits, piece.row_begin, piece.row_begin + piece.rows);
         active_rows += active;
         passes += read_passes(chip_, active);
+        if (active > 0 && !stage_.row_energy_aj.empty())
+          counters_.crossbar_read_aj += driven_rows_aj(bits, piece, stage_.row_energy_aj[i]);
       }
       if (passes == 0) continue;
       const std::int64_t conversions = passes * piece.columns;

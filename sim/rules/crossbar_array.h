@@ -35,9 +35,9 @@ namespace spikeloop::sim {
 ///
 /// The events, per crossbar: every pass counts one crossbar_reads and `Piece::columns` conversions
 /// (Component::kColumnMux, kAdc, kShiftAdd); every set wordline that a pass drives counts one kCrossbar and
-/// one kWordlineDriver, and row_energy_aj of its row when the stage has it (crossbar_read_aj). A crossbar
-/// that was read at all adds sums_additions() to kAdderTree, once per window. All of them are in the counters
-/// at the end of the window at the latest.
+/// one kWordlineDriver, and Stage::row_energy_aj of its row when the stage has it (crossbar_read_aj). A
+/// crossbar that was read at all adds sums_additions() to kAdderTree, once per window. All of them are in the
+/// counters at the end of the window at the latest.
 class CrossbarArray {
  public:
   virtual ~CrossbarArray() = default;

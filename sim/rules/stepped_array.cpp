@@ -75,6 +75,10 @@ class Crossbar {
         ++active;
         ++array_.counters.events[Component::kCrossbar];
         ++array_.counters.events[Component::kWordlineDriver];
+        if (!array_.stage.row_energy_aj.empty()) {
+          array_.counters.crossbar_read_aj +=
+              array_.stage.row_energy_aj[number_][static_cast<std::size_t>(row_)];
+        }
       }
       const bool empty_pass = !driven_in_plane_ && !array_.chip.crossbar.skip_zero;
       if (active > 0 || empty_pass) {

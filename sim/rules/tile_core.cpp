@@ -27,8 +27,11 @@ const StageCounters& TileCore::counters(int stage) const {
 }
 
 bool TileCore::finished() const {
-  return std::all_of(tile_.works.begin(), tile_.works.end(),
-                     [](const StageWork& w) { return w.done == w.total; });
+  return std::all_of(tile_.works.begin(), tile_.works.end(), [&](const StageWork& w) {
+    return w.done == w.total && std::all_of(w.stage->inputs.begin(), w.stage->inputs.end(), [&](int f) {
+             return tile_.arrived(f) == std::int64_t{tile_.flow(f).timesteps} * tile_.flow(f).items;
+           });
+  });
 }
 
 std::vector<Wait> TileCore::waits() {

@@ -44,6 +44,7 @@ class TileCore {
   std::int64_t flits_injected() const { return flits_injected_; }
   std::int64_t flits_ejected() const { return packets_.flits(); }
   std::int64_t flits_of_route(int route) const { return tile_.flits_of_route(route); }  ///< injected
+  /// All items of its stages are done, and all items of flows that end here have come, needed or not.
   bool finished() const;
   /// What its unfinished stages wait for, in a simulation that has stopped.
   std::vector<Wait> waits();

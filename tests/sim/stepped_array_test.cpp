@@ -46,6 +46,12 @@ Drawn draw(RandomStream& random) {
     }
   }
   d.stage.weight_rows = 16 * blocks;
+  if (between(0, 1) == 0) {  // read energy by conductance
+    for (const auto& p : d.stage.pieces) {
+      d.stage.row_energy_aj.emplace_back();
+      for (int r = 0; r < p.rows; ++r) d.stage.row_energy_aj.back().push_back(between(1, 1000));
+    }
+  }
   const double rate = between(0, 3) / 3.0;
   d.window.planes.resize(static_cast<std::size_t>(between(1, 4)));
   for (auto& plane : d.window.planes) {
@@ -86,6 +92,7 @@ TEST(SteppedArray, EndsAndCountsAsTheClosedForm) {
     EXPECT_LT(now, stepped->end(0)) << "known only when it is too late";
     EXPECT_TRUE(stepped_counts.events == grouped_counts.events);
     EXPECT_EQ(stepped_counts.crossbar_reads, grouped_counts.crossbar_reads);
+    EXPECT_EQ(stepped_counts.crossbar_read_aj, grouped_counts.crossbar_read_aj);
     long_windows += stepped->end(0) - start > 50 ? 1 : 0;
   }
   EXPECT_GT(long_windows, 500);

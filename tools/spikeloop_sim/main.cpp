@@ -38,7 +38,7 @@ int run(const Arguments& words) {
   const std::string nearest = nearest_word(name, names);
   throw InputError(
       "command line", '"' + name + '"', "a word without an option before it",
-      nearest.empty() ? "--network, --trace and --hw, --check, or a subcommand (traffic)" : nearest);
+      nearest.empty() ? "--network, --trace and --hw, --check, or sweep, traffic, verify or wave" : nearest);
 }
 
 }  // namespace

@@ -252,30 +252,40 @@ void CrossbarLayer::convert(const Cells& cells, const Copy& copy, int active) {
   const double noise = chip_.device.read_noise;
   const double bow = chip_.adc.inl_lsb;
   const auto columns = static_cast<std::size_t>(cells.piece.columns);
-  codes_.resize(columns);
-  double squared_error = 0;
-  std::int64_t clipped = 0;
+  codes_.resize(cells.stride);
+  code_.resize(cells.stride);
+  // Loops of one step each, without branches, so that they vectorise.
+  if (ideal_cells_) {
+    for (std::size_t c = 0; c < columns; ++c) code_[c] = (level_sum_[c] + off) * per_lsb;
+  } else {
+    for (std::size_t c = 0; c < columns; ++c)
+      code_[c] = (static_cast<double>(beyond_sum_[c]) + off) * per_lsb;
+  }
+  if (noise > 0) {
+    for (std::size_t c = 0; c < columns; ++c) code_[c] *= 1 + noise * noise_.next();
+  }
+  if (bow > 0) {
+    for (std::size_t c = 0; c < columns; ++c) {
+      const double at = std::clamp(code_[c] / top, 0.0, 1.0);
+      code_[c] += bow * 4 * at * (1 - at);
+    }
+  }
+  for (std::size_t c = 0; c < copy.offset.size(); ++c) code_[c] += static_cast<double>(copy.offset[c]);
+  int clipped = 0;
+  for (std::size_t c = 0; c < columns; ++c) {
+    const double code = code_[c] + 0.5;
+    clipped += static_cast<int>(code < 0) + static_cast<int>(code >= top + 1);
+    const double not_negative = code < 0 ? 0 : code;  // so that the conversion rounds down
+    codes_[c] = static_cast<std::int32_t>(not_negative > top ? top : not_negative);
+  }
+  std::array<double, 4> squares{};  // one sum would be a chain of additions, each waiting for the last
   int largest = 0;
   for (std::size_t c = 0; c < columns; ++c) {
-    const int level_sum = level_sum_[c];
-    largest = std::max(largest, level_sum);
-    double current = (ideal_cells_ ? level_sum : static_cast<double>(beyond_sum_[c])) + off;
-    if (noise > 0) current *= 1 + noise * noise_.next();
-    double code = current * per_lsb;
-    if (bow > 0) {
-      const double at = std::clamp(code / top, 0.0, 1.0);
-      code += bow * 4 * at * (1 - at);
-    }
-    if (!copy.offset.empty()) code += static_cast<double>(copy.offset[c]);
-    code += 0.5;
-    if (code < 0 || code >= top + 1) {
-      ++clipped;
-      code = code < 0 ? 0 : top;
-    }
-    codes_[c] = static_cast<std::int32_t>(code);  // not negative: rounds down
-    const double error = codes_[c] - off_code - level_sum * per_lsb;
-    squared_error += error * error;
+    largest = largest > level_sum_[c] ? largest : level_sum_[c];
+    const double error = codes_[c] - off_code - level_sum_[c] * per_lsb;
+    squares[c % 4] += error * error;
   }
+  const double squared_error = (squares[0] + squares[1]) + (squares[2] + squares[3]);
   counts_.conversions += cells.piece.columns;
   counts_.clipped += clipped;
   counts_.squared_error += squared_error;
@@ -287,7 +297,8 @@ void CrossbarLayer::add_codes(const Cells& cells, std::int64_t factor) {
   std::int64_t active = 0, off_code = 0;
   if (layout_.reference) {
     const double each = (layout_.top_level() + off_levels(chip_)) / adc_.lsb;
-    active = std::min<std::int64_t>(max_active_, std::llround(codes_.back() / each));
+    active = std::min<std::int64_t>(
+        max_active_, std::llround(codes_[static_cast<std::size_t>(cells.piece.columns) - 1] / each));
     off_code = off_code_[static_cast<std::size_t>(active)];
   }
   for (std::size_t o = 0; o < static_cast<std::size_t>(cells.piece.outputs); ++o) {

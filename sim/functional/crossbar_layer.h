@@ -100,6 +100,7 @@ class CrossbarLayer {
   std::vector<std::uint16_t> level_sum_;
   std::vector<float> beyond_sum_;
   std::vector<std::int16_t> short_sum_;
+  std::vector<double> code_;  ///< before it is rounded and clipped
   std::vector<std::int32_t> codes_, long_sum_;
   std::vector<std::int64_t> code_total_, active_total_;  ///< per output of the layer
 };

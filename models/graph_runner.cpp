@@ -73,7 +73,7 @@ struct Neurons {
   bool at_threshold = true;
 };
 
-/// A value that is integers times a unit: the quantised input, spikes, counts of pooled spikes, and these
+/// A value that is integers times a unit: the quantised input, spikes, and sums of these out of pooling, also
 /// flattened. A layer adds the integers, as crossbars do, and multiplies with the unit at the end.
 struct Integers {
   bool exist = false;
@@ -104,8 +104,8 @@ Integers integers_of(const traces::Node& node, const traces::Network& network, c
     integers.exist = true;
   } else if (const auto* pool = node.as<traces::Pool2dParams>()) {
     const auto area = static_cast<double>(pool->kernel[0] * pool->kernel[1]);
-    const bool of_spikes = source.exist && source.largest == 1;
-    integers = {of_spikes, area, pool->average ? static_cast<float>(1 / area) : 1.0F};
+    const float share = pool->average ? static_cast<float>(1 / area) : 1.0F;
+    integers = {source.exist, source.largest * area, source.unit * share};
   } else if (node.as<traces::FlattenParams>() != nullptr || node.as<traces::Conv2dParams>() != nullptr ||
              node.as<traces::LinearParams>() != nullptr) {
     integers = source;

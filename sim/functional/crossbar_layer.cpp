@@ -152,21 +152,22 @@ std::int64_t CrossbarLayer::plane_factor(std::size_t plane) const {
   return signal_.is_signed && static_cast<int>(plane) == signal_.bits - 1 ? -value : value;
 }
 
-void CrossbarLayer::gather_window(const std::vector<traces::PackedBits>& planes, int item) {
+void CrossbarLayer::gather_window(const std::vector<traces::PackedBits>& planes, int item,
+                                  std::vector<traces::PackedBits>& window) const {
   const auto& s = *stage_;
-  for (std::size_t b = 0; b < window_.size(); ++b) {
+  for (std::size_t b = 0; b < window.size(); ++b) {
     if (s.whole_map) {
-      window_[b] = planes[b];
+      window[b] = planes[b];
       continue;
     }
-    std::fill(window_[b].begin(), window_[b].end(), 0);
+    std::fill(window[b].begin(), window[b].end(), 0);
     for (int ky = 0; ky < s.kernel[0]; ++ky) {
       for (int kx = 0; kx < s.kernel[1]; ++kx) {
         const int y = item / s.width * s.stride[0] - s.padding[0] + ky * s.dilation[0];
         const int x = item % s.width * s.stride[1] - s.padding[1] + kx * s.dilation[1];
         if (y < 0 || x < 0 || y >= signal_.height || x >= signal_.width) continue;
         copy_bits(planes[b], (std::int64_t{y} * signal_.width + x) * signal_.channels, signal_.channels,
-                  window_[b], (std::int64_t{ky} * s.kernel[1] + kx) * signal_.channels);
+                  window[b], (std::int64_t{ky} * s.kernel[1] + kx) * signal_.channels);
       }
     }
   }
@@ -177,23 +178,28 @@ void CrossbarLayer::run(const std::vector<traces::PackedBits>& planes, int times
   const auto outputs = static_cast<std::size_t>(stage_->channels);
   const int items = stage_->items();
   sums.assign(static_cast<std::size_t>(items) * outputs, 0);
-  for (int item = 0; item < items; ++item) {
-    gather_window(planes, item);
-    double* out = &sums[static_cast<std::size_t>(item) * outputs];
-    if (shortcut_) {
-      multiply(out);
-      continue;
+  if (shortcut_) {
+    for (int item = 0; item < items; ++item) {
+      gather_window(planes, item, window_);
+      multiply(&sums[static_cast<std::size_t>(item) * outputs]);
     }
-    code_total_.assign(outputs, 0);
-    active_total_.assign(outputs, 0);
-    const auto number =
-        static_cast<std::size_t>(timestep) * static_cast<std::size_t>(items) + static_cast<std::size_t>(item);
-    for (const auto& cells : cells_) read(cells, cells.copies[number % cells.copies.size()]);
-    const auto offset = static_cast<double>(1 << (layout_.weight_bits - 1));
-    for (std::size_t o = 0; o < outputs; ++o) {
-      out[o] =
-          adc_.lsb * static_cast<double>(code_total_[o]) - offset * static_cast<double>(active_total_[o]);
+    return;
+  }
+  windows_.resize(static_cast<std::size_t>(items), window_);
+  for (int item = 0; item < items; ++item)
+    gather_window(planes, item, windows_[static_cast<std::size_t>(item)]);
+  code_total_.assign(sums.size(), 0);
+  active_total_.assign(sums.size(), 0);
+  // A piece's cells stay in the cache for all windows.
+  for (const auto& cells : cells_) {
+    for (std::size_t item = 0; item < windows_.size(); ++item) {
+      const std::size_t number = static_cast<std::size_t>(timestep) * windows_.size() + item;
+      read(cells, cells.copies[number % cells.copies.size()], windows_[item], item * outputs);
     }
+  }
+  const auto offset = static_cast<double>(1 << (layout_.weight_bits - 1));
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    sums[i] = adc_.lsb * static_cast<double>(code_total_[i]) - offset * static_cast<double>(active_total_[i]);
   }
 }
 
@@ -222,24 +228,25 @@ void CrossbarLayer::multiply(double* sums) {
   }
 }
 
-void CrossbarLayer::read(const Cells& cells, const Copy& copy) {
-  for (std::size_t b = 0; b < window_.size(); ++b) {
+void CrossbarLayer::read(const Cells& cells, const Copy& copy, const std::vector<traces::PackedBits>& window,
+                         std::size_t first) {
+  for (std::size_t b = 0; b < window.size(); ++b) {
     const std::int64_t begin = cells.piece.row_begin;
-    list_bits(window_[b], begin, begin + cells.piece.rows, active_);
+    list_bits(window[b], begin, begin + cells.piece.rows, active_);
     const auto total = static_cast<int>(active_.size());
     const std::int64_t passes = read_passes(chip_, total);
     for (int pass = 0; pass < static_cast<int>(passes); ++pass) {
-      const int first = pass * max_active_;
-      const int driven = std::min(total - first, max_active_);
+      const int begin_row = pass * max_active_;
+      const int driven = std::min(total - begin_row, max_active_);
       level_sum_.assign(cells.stride, 0);
       if (!ideal_cells_) beyond_sum_.assign(cells.stride, 0);
-      for (int i = first; i < first + driven; ++i) {
+      for (int i = begin_row; i < begin_row + driven; ++i) {
         const std::size_t row = static_cast<std::size_t>(active_[static_cast<std::size_t>(i)]) * cells.stride;
         add_row(level_sum_.data(), &cells.levels[row], cells.stride);
         if (!ideal_cells_) add_row(beyond_sum_.data(), &copy.beyond[row], cells.stride);
       }
       convert(cells, copy, driven);
-      add_codes(cells, plane_factor(b));
+      add_codes(cells, plane_factor(b), first);
     }
   }
 }
@@ -252,42 +259,53 @@ void CrossbarLayer::convert(const Cells& cells, const Copy& copy, int active) {
   const double noise = chip_.device.read_noise;
   const double bow = chip_.adc.inl_lsb;
   const auto columns = static_cast<std::size_t>(cells.piece.columns);
-  codes_.resize(columns);
-  double squared_error = 0;
-  std::int64_t clipped = 0;
+  codes_.resize(cells.stride);
+  code_.resize(cells.stride);
+  // Loops of one step each, without branches, so that they vectorise.
+  if (ideal_cells_) {
+    for (std::size_t c = 0; c < columns; ++c) code_[c] = (level_sum_[c] + off) * per_lsb;
+  } else {
+    for (std::size_t c = 0; c < columns; ++c)
+      code_[c] = (static_cast<double>(beyond_sum_[c]) + off) * per_lsb;
+  }
+  if (noise > 0) {
+    for (std::size_t c = 0; c < columns; ++c) code_[c] *= 1 + noise * noise_.next();
+  }
+  if (bow > 0) {
+    for (std::size_t c = 0; c < columns; ++c) {
+      const double at = std::clamp(code_[c] / top, 0.0, 1.0);
+      code_[c] += bow * 4 * at * (1 - at);
+    }
+  }
+  for (std::size_t c = 0; c < copy.offset.size(); ++c) code_[c] += static_cast<double>(copy.offset[c]);
+  int clipped = 0;
+  for (std::size_t c = 0; c < columns; ++c) {
+    const double code = code_[c] + 0.5;
+    clipped += static_cast<int>(code < 0) + static_cast<int>(code >= top + 1);
+    const double not_negative = code < 0 ? 0 : code;  // so that the conversion rounds down
+    codes_[c] = static_cast<std::int32_t>(not_negative > top ? top : not_negative);
+  }
+  std::array<double, 4> squares{};  // one sum would be a chain of additions, each waiting for the last
   int largest = 0;
   for (std::size_t c = 0; c < columns; ++c) {
-    const int level_sum = level_sum_[c];
-    largest = std::max(largest, level_sum);
-    double current = (ideal_cells_ ? level_sum : static_cast<double>(beyond_sum_[c])) + off;
-    if (noise > 0) current *= 1 + noise * noise_.next();
-    double code = current * per_lsb;
-    if (bow > 0) {
-      const double at = std::clamp(code / top, 0.0, 1.0);
-      code += bow * 4 * at * (1 - at);
-    }
-    if (!copy.offset.empty()) code += static_cast<double>(copy.offset[c]);
-    code += 0.5;
-    if (code < 0 || code >= top + 1) {
-      ++clipped;
-      code = code < 0 ? 0 : top;
-    }
-    codes_[c] = static_cast<std::int32_t>(code);  // not negative: rounds down
-    const double error = codes_[c] - off_code - level_sum * per_lsb;
-    squared_error += error * error;
+    largest = largest > level_sum_[c] ? largest : level_sum_[c];
+    const double error = codes_[c] - off_code - level_sum_[c] * per_lsb;
+    squares[c % 4] += error * error;
   }
+  const double squared_error = (squares[0] + squares[1]) + (squares[2] + squares[3]);
   counts_.conversions += cells.piece.columns;
   counts_.clipped += clipped;
   counts_.squared_error += squared_error;
   counts_.largest = std::max(counts_.largest, static_cast<std::int64_t>(std::floor(largest + off + 0.5)));
 }
 
-void CrossbarLayer::add_codes(const Cells& cells, std::int64_t factor) {
+void CrossbarLayer::add_codes(const Cells& cells, std::int64_t factor, std::size_t first) {
   const auto per_output = static_cast<std::size_t>(layout_.columns_per_output);
   std::int64_t active = 0, off_code = 0;
   if (layout_.reference) {
     const double each = (layout_.top_level() + off_levels(chip_)) / adc_.lsb;
-    active = std::min<std::int64_t>(max_active_, std::llround(codes_.back() / each));
+    active = std::min<std::int64_t>(
+        max_active_, std::llround(codes_[static_cast<std::size_t>(cells.piece.columns) - 1] / each));
     off_code = off_code_[static_cast<std::size_t>(active)];
   }
   for (std::size_t o = 0; o < static_cast<std::size_t>(cells.piece.outputs); ++o) {
@@ -298,7 +316,7 @@ void CrossbarLayer::add_codes(const Cells& cells, std::int64_t factor) {
           layout_.reference ? code[k] - off_code : std::int64_t{code[2 * k]} - code[2 * k + 1];
       sum = sum * (std::int64_t{1} << layout_.cell_bits) + slice;
     }
-    const std::size_t output = static_cast<std::size_t>(cells.first_output) + o;
+    const std::size_t output = first + static_cast<std::size_t>(cells.first_output) + o;
     code_total_[output] += factor * sum;
     active_total_[output] += factor * active;
   }

@@ -52,7 +52,6 @@ class CrossbarLayer {
   /// From the weights: fewest bits with which no input can lose anything in a conversion.
   int ideal_adc_bits() const { return exact_adc_range(largest_code_).bits; }
   const AdcRange& adc() const { return adc_; }
-  bool shortcut() const { return shortcut_; }
   int signal() const { return stage_->signal; }
   bool is_static() const { return stage_->is_static; }
   const ConversionCounts& counts() const { return counts_; }
@@ -70,11 +69,14 @@ class CrossbarLayer {
     std::vector<Copy> copies;
   };
   void find_largest_code();
-  void gather_window(const std::vector<traces::PackedBits>& planes, int item);
+  void gather_window(const std::vector<traces::PackedBits>& planes, int item,
+                     std::vector<traces::PackedBits>& window) const;
   void multiply(double* sums);
-  void read(const Cells& cells, const Copy& copy);
+  /// One window; `first`: of its outputs in the totals.
+  void read(const Cells& cells, const Copy& copy, const std::vector<traces::PackedBits>& window,
+            std::size_t first);
   void convert(const Cells& cells, const Copy& copy, int active);
-  void add_codes(const Cells& cells, std::int64_t factor);
+  void add_codes(const Cells& cells, std::int64_t factor, std::size_t first);
   std::int64_t plane_factor(std::size_t plane) const;
 
   const ChipConfig& chip_;
@@ -94,14 +96,16 @@ class CrossbarLayer {
   NormalStream noise_{0};
   ConversionCounts counts_;
 
-  // Of the window and read in work.
+  // Of the timestep, window and read in work; windows are planes of bits.
+  std::vector<std::vector<traces::PackedBits>> windows_;
   std::vector<traces::PackedBits> window_;
   std::vector<int> active_;
   std::vector<std::uint16_t> level_sum_;
   std::vector<float> beyond_sum_;
   std::vector<std::int16_t> short_sum_;
+  std::vector<double> code_;  ///< before it is rounded and clipped
   std::vector<std::int32_t> codes_, long_sum_;
-  std::vector<std::int64_t> code_total_, active_total_;  ///< per output of the layer
+  std::vector<std::int64_t> code_total_, active_total_;  ///< per window and output
 };
 
 }  // namespace spikeloop::sim

@@ -67,7 +67,8 @@ TEST_P(CrossbarsAgree, WithTheIntegerNetworkSpikeForSpike) {
         const at::Tensor output = expected[n].contiguous();
         for (std::size_t k = 0; k < found.output.size(); ++k)
           ASSERT_EQ(found.output[k], output.data_ptr<float>()[k]) << "sample " << n << ", class " << k;
-        if (n < 4) EXPECT_EQ(by_column.run(trace, n).output, found.output);
+        if (n >= 4) continue;  // slower
+        EXPECT_EQ(by_column.run(trace, n).output, found.output);
       }
       const auto report = shortcut.report();
       EXPECT_EQ(report.agreeing(), 40);

@@ -55,6 +55,7 @@ Outcome run_case(const Case& c, sim::Engine engine) {
     auto unnamed = outcome.measurement;
     unnamed.engine.clear();
     outcome.json = sim::to_json(unnamed);
+    outcome.as_recorded = outcome.events;
     std::sort(outcome.events.begin(), outcome.events.end());
   } catch (const InputError& e) {
     outcome.refused = e.what();

@@ -17,6 +17,7 @@ namespace spikeloop::testing {
 struct Outcome {
   std::string refused;
   std::vector<sim::Event> events;
+  std::vector<sim::Event> as_recorded;  ///< in the order in which the kernel ran the modules
   sim::Measurement measurement;
   std::string json;
 };

@@ -108,8 +108,8 @@ void simulate(const Options& options) {
   WaveTaker waves(options.waves, network, trace, chip, how);
   const sim::Measurement measurement = sim::simulate(network, trace, chip, how);
   if (!options.out.empty()) write_file(options.out, sim::to_json(measurement));
-  waves.write();
   if (!options.quiet) std::cout << sim::table(measurement, chip);
+  waves.write();
 }
 
 void check(const Options& options) {

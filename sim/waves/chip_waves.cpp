@@ -15,8 +15,6 @@ namespace {
 
 constexpr std::array<const char*, kNumPorts> kPortNames{"local", "north", "east", "south", "west", "host"};
 constexpr int kIntegerBits = 32;
-/// About 0.5 GB here and as much in a VCD file.
-constexpr std::size_t kMostChanges = 20'000'000;
 
 std::string tile_path(const Plan& plan, int tile) {
   return "chip.tile_" + std::to_string(plan.tile_column(tile)) + "_" + std::to_string(plan.tile_row(tile));
@@ -148,12 +146,6 @@ void ChipWaves::add_tile(int t) {
   groups_.push_back(std::move(group));
 }
 
-std::vector<std::string> ChipWaves::paths() const {
-  std::vector<std::string> paths;
-  for (const auto& s : signals_) paths.push_back(s.path);
-  return paths;
-}
-
 void ChipWaves::change(int signal, Cycle cycle, std::int64_t value) {
   if (signal < 0 || cycle >= selection_.to) return;
   if (cycle < selection_.from) {
@@ -165,11 +157,9 @@ void ChipWaves::change(int signal, Cycle cycle, std::int64_t value) {
     }
     return;
   }
-  if (changes_.size() == kMostChanges) {
-    throw InputError(
-        "command line", "--waves",
-        "more than " + std::to_string(kMostChanges) + " changes by cycle " + std::to_string(cycle),
-        "a --wave-window FROM:TO or fewer signals (--wave-signals)");
+  if (changes_.size() == selection_.most_changes) {  // finish() says so: no throwing through the kernel
+    full_since_ = std::min(full_since_, cycle);
+    return;
   }
   changes_.push_back({cycle, value, signal});
 }
@@ -309,6 +299,12 @@ void ChipWaves::record(const Event& event) {
 
 Waves ChipWaves::finish() {
   for (auto& tile : tiles_) packet_sent(tile);
+  if (full_since_ != kNever) {
+    throw InputError("command line", "--waves",
+                     "more than " + std::to_string(selection_.most_changes) + " changes by cycle " +
+                         std::to_string(full_since_) + " of " + std::to_string(last_cycle_),
+                     "a --wave-window FROM:TO or fewer signals (--wave-signals)");
+  }
   if (selection_.from > last_cycle_) {
     throw InputError("command line", "--wave-window", "cycle " + std::to_string(selection_.from),
                      "one before cycle " + std::to_string(last_cycle_ + 1) + ", in which the sample ends");

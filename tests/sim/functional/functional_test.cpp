@@ -267,7 +267,7 @@ TEST_F(FunctionalErrors, InputThatIsNotQuantised) {
 
 TEST_F(FunctionalErrors, WeightThatNoPairHolds) {
   conv().quantised->value[1] = -16;
-  EXPECT_NE(error().find("node 'c' (Conv2d): found quantised weight -16 at element 1, expected -15 to 15"),
+  EXPECT_NE(error().find("net: node c (Conv2d), weight [1, 0, 0, 0]: found -16, expected -15 to 15"),
             std::string::npos)
       << error();
 }

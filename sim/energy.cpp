@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "traces/support/error.h"
+
 namespace spikeloop::sim {
 namespace {
 
@@ -35,7 +37,14 @@ constexpr std::array<Names, kNumComponents> kNames{{{"crossbar", "active row"},
                                                     {"host_port", "bit"},
                                                     {"control", ""}}};
 
+constexpr double kMostMillionths = 9e18;
+
 }  // namespace
+
+std::int64_t add_millionths(std::int64_t a, double b) {
+  if (static_cast<double>(a) + b < kMostMillionths) return a + std::llround(b);
+  throw InputError("chip", "energy or area", "9 J or 9 m2 and more", "numbers of a chip");
+}
 
 const char* component_name(Component component) { return kNames[at(component)].component; }
 const char* event_name(Component component) { return kNames[at(component)].event; }
@@ -66,13 +75,18 @@ std::array<std::int64_t, kNumComponents> event_energy_aj(const ChipConfig& chip)
   set(Component::kLink, chip.link.energy_pj_per_bit_mm * chip.link.length_mm * chip.mesh.flit_bits);
   set(Component::kHostPort, chip.host_port.energy_pj_per_bit);
   std::array<std::int64_t, kNumComponents> aj{};
-  for (std::size_t i = 0; i < kNumComponents; ++i) aj[i] = std::llround(pj[i] * 1e6);
+  for (std::size_t i = 0; i < kNumComponents; ++i) aj[i] = add_millionths(0, pj[i] * 1e6);
   return aj;
 }
 
 void charge(const EventCounts& events, const std::array<std::int64_t, kNumComponents>& event_aj,
             EnergyByComponent& energy) {
-  for (std::size_t i = 0; i < kNumComponents; ++i) energy[i].dynamic_aj += events.count[i] * event_aj[i];
+  for (std::size_t i = 0; i < kNumComponents; ++i) {
+    std::int64_t product = 0;
+    if (__builtin_mul_overflow(events.count[i], event_aj[i], &product)) add_millionths(0, kMostMillionths);
+    add_millionths(energy[i].dynamic_aj, static_cast<double>(product));
+    energy[i].dynamic_aj += product;
+  }
 }
 
 Inventory tile_inventory(const ChipConfig& chip) {
@@ -124,14 +138,14 @@ Inventory host_inventory(const ChipConfig& chip) {
 
 AreaByComponent area_nm2(const Inventory& inventory) {
   AreaByComponent area{};
-  for (std::size_t i = 0; i < kNumComponents; ++i) area[i] = std::llround(inventory.area_um2[i] * 1e6);
+  for (std::size_t i = 0; i < kNumComponents; ++i) area[i] = add_millionths(0, inventory.area_um2[i] * 1e6);
   return area;
 }
 
 std::array<std::int64_t, kNumComponents> leakage_aj(const Inventory& inventory, double time_ns) {
   std::array<std::int64_t, kNumComponents> aj{};
   for (std::size_t i = 0; i < kNumComponents; ++i)
-    aj[i] = std::llround(inventory.leakage_uw[i] * time_ns * 1000.0);
+    aj[i] = add_millionths(0, inventory.leakage_uw[i] * time_ns * 1000.0);
   return aj;
 }
 

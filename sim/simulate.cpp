@@ -84,6 +84,7 @@ class Accountant {
       }
     }
     add_leakage(m_.latency_ns(sample));
+    m_.total_energy_aj();  // throws when the integers no longer hold it
     for (std::size_t i = 0; i < kNumComponents; ++i) {
       sample.energy.dynamic_aj += m_.energy[i].dynamic_aj - before[i].dynamic_aj;
       sample.energy.leakage_aj += m_.energy[i].leakage_aj - before[i].leakage_aj;
@@ -147,17 +148,20 @@ class Accountant {
     for_each_inventory([&](const Inventory& inventory, LayerReport& layer, TileReport& tile) {
       const auto area = area_nm2(inventory);
       for (std::size_t i = 0; i < kNumComponents; ++i) {
+        add_millionths(m_.area[i], static_cast<double>(area[i]));
         layer.area[i] += area[i];
         tile.area[i] += area[i];
         m_.area[i] += area[i];
       }
     });
+    m_.total_area_nm2();  // likewise
   }
 
   void add_leakage(double time_ns) {
     for_each_inventory([&](const Inventory& inventory, LayerReport& layer, TileReport& tile) {
       const auto leakage = leakage_aj(inventory, time_ns);
       for (std::size_t i = 0; i < kNumComponents; ++i) {
+        add_millionths(m_.energy[i].leakage_aj, static_cast<double>(leakage[i]));
         layer.energy[i].leakage_aj += leakage[i];
         tile.energy[i].leakage_aj += leakage[i];
         m_.energy[i].leakage_aj += leakage[i];

@@ -226,7 +226,12 @@ void edit(hid_t file, Decisions& d) {
 
 }  // namespace
 
+void expect_all_closed() {
+  if (H5Fget_obj_count(static_cast<hid_t>(H5F_OBJ_ALL), H5F_OBJ_ALL) > 0) std::abort();
+}
+
 std::string edit_hdf5(const std::string& bytes, Decisions& decisions) {
+  H5dont_atexit();
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_core(access, 1U << 16U, false);
@@ -238,7 +243,8 @@ std::string edit_hdf5(const std::string& bytes, Decisions& decisions) {
   H5Fflush(file, H5F_SCOPE_LOCAL);
   std::string edited(static_cast<std::size_t>(H5Fget_file_image(file, nullptr, 0)), '\0');
   H5Fget_file_image(file, edited.data(), edited.size());
-  H5Fclose(file);
+  // What an edit made unwritable cannot be closed either; such a file is none.
+  if (H5Fclose(file) < 0 || H5Fget_obj_count(static_cast<hid_t>(H5F_OBJ_ALL), H5F_OBJ_ALL) > 0) std::abort();
   return edited;
 }
 

@@ -60,5 +60,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } catch (const InputError&) {
     // The right answer.
   }
+  fuzz::expect_all_closed();
   return 0;
 }

@@ -43,7 +43,7 @@ class Decisions {
 void expect_all_closed();
 
 /// Changes a valid HDF5 file as the decisions say: objects, types, shapes, values, attributes, links. What
-/// comes out is a file that HDF5 itself wrote, with any content. Returns its bytes.
+/// comes out is a file that HDF5 itself wrote, with any content. Returns its bytes, none when HDF5 could not.
 std::string edit_hdf5(const std::string& bytes, Decisions& decisions);
 
 }  // namespace spikeloop::fuzz

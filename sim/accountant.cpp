@@ -47,6 +47,7 @@ void Accountant::add_sample(const RunResult& run, SampleReport& sample) {
   m_.flits_injected += run.flits_injected;
   m_.flits_delivered += run.flits_delivered;
   add_leakage(m_.latency_ns(sample));
+  m_.total_energy_aj();  // throws when the integers no longer hold it
   for (std::size_t i = 0; i < kNumComponents; ++i) {
     sample.energy.dynamic_aj += m_.energy[i].dynamic_aj - before[i].dynamic_aj;
     sample.energy.leakage_aj += m_.energy[i].leakage_aj - before[i].leakage_aj;
@@ -99,6 +100,8 @@ void Accountant::add_stage(std::size_t stage_id, const StageCounters& c, bool fi
   charge(c.events, event_aj_, layer.energy);
   charge(c.events, event_aj_, tile.energy);
   charge(c.events, event_aj_, m_.energy);
+  add_millionths(m_.energy[static_cast<std::size_t>(Component::kCrossbar)].dynamic_aj,
+                 static_cast<double>(c.crossbar_read_aj));
   for (auto* energy : {&layer.energy, &tile.energy, &m_.energy})
     (*energy)[static_cast<std::size_t>(Component::kCrossbar)].dynamic_aj += c.crossbar_read_aj;
 }
@@ -144,17 +147,20 @@ void Accountant::add_area() {
   for_each_inventory([&](const Inventory& inventory, LayerReport& layer, TileReport& tile) {
     const auto area = area_nm2(inventory);
     for (std::size_t i = 0; i < kNumComponents; ++i) {
+      add_millionths(m_.area[i], static_cast<double>(area[i]));
       layer.area[i] += area[i];
       tile.area[i] += area[i];
       m_.area[i] += area[i];
     }
   });
+  m_.total_area_nm2();  // likewise throws when the integers no longer hold it
 }
 
 void Accountant::add_leakage(double time_ns) {
   for_each_inventory([&](const Inventory& inventory, LayerReport& layer, TileReport& tile) {
     const auto leakage = leakage_aj(inventory, time_ns);
     for (std::size_t i = 0; i < kNumComponents; ++i) {
+      add_millionths(m_.energy[i].leakage_aj, static_cast<double>(leakage[i]));
       layer.energy[i].leakage_aj += leakage[i];
       tile.energy[i].leakage_aj += leakage[i];
       m_.energy[i].leakage_aj += leakage[i];

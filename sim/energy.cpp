@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "sim/adc_law.h"
+#include "traces/support/error.h"
 
 namespace spikeloop::sim {
 namespace {
@@ -37,7 +38,14 @@ constexpr std::array<Names, kNumComponents> kNames{{{"crossbar", "active row"},
                                                     {"host_port", "bit"},
                                                     {"control", ""}}};
 
+constexpr double kMostMillionths = 9e18;
+
 }  // namespace
+
+std::int64_t add_millionths(std::int64_t a, double b) {
+  if (static_cast<double>(a) + b < kMostMillionths) return a + std::llround(b);
+  throw InputError("chip", "energy or area", "9 J or 9 m2 and more", "numbers of a chip");
+}
 
 const char* component_name(Component component) { return kNames[at(component)].component; }
 const char* event_name(Component component) { return kNames[at(component)].event; }
@@ -70,13 +78,18 @@ std::array<std::int64_t, kNumComponents> event_energy_aj(const ChipConfig& chip)
   set(Component::kLink, chip.link.energy_pj_per_bit_mm * chip.link.length_mm * chip.mesh.flit_bits);
   set(Component::kHostPort, chip.host_port.energy_pj_per_bit);
   std::array<std::int64_t, kNumComponents> aj{};
-  for (std::size_t i = 0; i < kNumComponents; ++i) aj[i] = std::llround(pj[i] * 1e6);
+  for (std::size_t i = 0; i < kNumComponents; ++i) aj[i] = add_millionths(0, pj[i] * 1e6);
   return aj;
 }
 
 void charge(const EventCounts& events, const std::array<std::int64_t, kNumComponents>& event_aj,
             EnergyByComponent& energy) {
-  for (std::size_t i = 0; i < kNumComponents; ++i) energy[i].dynamic_aj += events.count[i] * event_aj[i];
+  for (std::size_t i = 0; i < kNumComponents; ++i) {
+    std::int64_t product = 0;
+    if (__builtin_mul_overflow(events.count[i], event_aj[i], &product)) add_millionths(0, kMostMillionths);
+    add_millionths(energy[i].dynamic_aj, static_cast<double>(product));
+    energy[i].dynamic_aj += product;
+  }
 }
 
 Inventory tile_inventory(const ChipConfig& chip) {
@@ -115,6 +128,11 @@ Inventory router_inventory(const ChipConfig& chip) {
   Inventory inventory;
   inventory.area_um2[at(Component::kRouter)] = chip.router.area_um2;
   inventory.leakage_uw[at(Component::kRouter)] = chip.router.leakage_uw;
+  constexpr double kInputPorts = 5;  // the tile and four neighbours
+  const double fifo_bits =
+      kInputPorts * chip.router.virtual_channels * chip.router.buffer_flits * chip.mesh.flit_bits;
+  inventory.area_um2[at(Component::kRouter)] += fifo_bits * chip.router.buffer_area_um2_per_bit;
+  inventory.leakage_uw[at(Component::kRouter)] += fifo_bits / 1024 * chip.router.buffer_leakage_uw_per_kbit;
   inventory.area_um2[at(Component::kLink)] = chip.link.area_um2;
   inventory.leakage_uw[at(Component::kLink)] = chip.link.leakage_uw;
   return inventory;
@@ -129,14 +147,14 @@ Inventory host_inventory(const ChipConfig& chip) {
 
 AreaByComponent area_nm2(const Inventory& inventory) {
   AreaByComponent area{};
-  for (std::size_t i = 0; i < kNumComponents; ++i) area[i] = std::llround(inventory.area_um2[i] * 1e6);
+  for (std::size_t i = 0; i < kNumComponents; ++i) area[i] = add_millionths(0, inventory.area_um2[i] * 1e6);
   return area;
 }
 
 std::array<std::int64_t, kNumComponents> leakage_aj(const Inventory& inventory, double time_ns) {
   std::array<std::int64_t, kNumComponents> aj{};
   for (std::size_t i = 0; i < kNumComponents; ++i)
-    aj[i] = std::llround(inventory.leakage_uw[i] * time_ns * 1000.0);
+    aj[i] = add_millionths(0, inventory.leakage_uw[i] * time_ns * 1000.0);
   return aj;
 }
 

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sim/energy.h"
+
 namespace spikeloop::sim {
 namespace {
 
@@ -47,13 +49,21 @@ Json events_json(const EventCounts& events) {
 
 std::int64_t sum(const EnergyByComponent& energy) {
   std::int64_t total = 0;
-  for (const auto& e : energy) total += e.total_aj();
+  for (const auto& e : energy) {
+    for (const std::int64_t part : {e.dynamic_aj, e.leakage_aj}) {
+      add_millionths(total, static_cast<double>(part));
+      total += part;
+    }
+  }
   return total;
 }
 
 std::int64_t sum(const AreaByComponent& area) {
   std::int64_t total = 0;
-  for (auto a : area) total += a;
+  for (const std::int64_t a : area) {
+    add_millionths(total, static_cast<double>(a));
+    total += a;
+  }
   return total;
 }
 

@@ -80,7 +80,7 @@ struct Measurement {
   }
   double mean_latency_ns() const;
   double mean_energy_pj() const;
-  std::int64_t total_energy_aj() const;
+  std::int64_t total_energy_aj() const;  ///< throws InputError when 64 bits do not hold it; so does the area
   std::int64_t total_area_nm2() const;
   double area_um2() const { return static_cast<double>(total_area_nm2()) * 1e-6; }
   double memory_bytes() const { return static_cast<double>(weight_memory_bits) / 8.0; }

@@ -11,6 +11,9 @@
 
 #include "traces/support/trial_read.h"
 
+/// Never called: the SystemC library refers to it, as its own main() would start it.
+extern "C" int sc_main(int /*argc*/, char** /*argv*/) { return 1; }
+
 namespace spikeloop {
 
 void try_in_child(const std::string& /*file*/, const std::string& /*kind*/,

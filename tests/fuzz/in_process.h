@@ -39,8 +39,11 @@ class Decisions {
   const std::uint8_t* end_;
 };
 
+/// Ends the process when HDF5 objects are still open: each target calls it after each input.
+void expect_all_closed();
+
 /// Changes a valid HDF5 file as the decisions say: objects, types, shapes, values, attributes, links. What
-/// comes out is a file that HDF5 itself wrote, with any content. Returns its bytes.
+/// comes out is a file that HDF5 itself wrote, with any content. Returns its bytes, none when HDF5 could not.
 std::string edit_hdf5(const std::string& bytes, Decisions& decisions);
 
 }  // namespace spikeloop::fuzz

@@ -46,6 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::Decisions decisions(data, size);
   const std::string& base = bases[decisions.below(static_cast<std::uint32_t>(bases.size()))];
   const std::string edited = fuzz::edit_hdf5(base, decisions);
+  if (edited.empty()) return 0;
   file.write(edited.data(), edited.size());
   try {
     const traces::TraceReader trace(file.path());
@@ -60,5 +61,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } catch (const InputError&) {
     // The right answer.
   }
+  fuzz::expect_all_closed();
   return 0;
 }

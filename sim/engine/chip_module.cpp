@@ -25,7 +25,7 @@ void RouterModule::put_flit(int port, const Flit& flit, Cycle arrival) {
 }
 void RouterModule::put_credit(int port, int vc, Cycle arrival) {
   rule_.put_credit(port, vc, arrival);
-  wake(arrival);
+  if (!rule_.idle()) wake(arrival);
 }
 void RouterModule::send_flit(int port, const Flit& flit, Cycle arrival) {
   peer(port).put_flit(opposite_port(port), flit, arrival);

@@ -51,6 +51,7 @@ Router::Router(const Plan& plan, const ChipConfig& chip, const Timing& timing, i
 
 void Router::put_flit(int port, const Flit& flit, Cycle arrival) {
   inputs_[static_cast<std::size_t>(port * channels_ + flit.vc)].fifo.push({flit, edge(arrival) + latency_});
+  ++flits_here_;
 }
 
 void Router::put_credit(int port, int vc, Cycle arrival) {
@@ -217,11 +218,13 @@ void Router::send(const Grant& grant, int port, Cycle now) {
     for (int b = 0; b < input.num_branches; ++b) --input.branches[static_cast<std::size_t>(b)].position;
   }
   input.fifo.pop();
+  --flits_here_;
   const int in = grant.input / channels_;
   ports_.send_credit(in, grant.input % channels_, now + link_ + (in == kLocal ? to_tile_ : 0));
 }
 
 Cycle Router::evaluate(Cycle now) {
+  if (idle()) return kNever;
   for (auto& out : outputs_) out.credits.take_arrivals(now);
   grants_.fill({});
   reads_.fill({});
@@ -257,10 +260,6 @@ Cycle Router::next_event(Cycle now, bool moved) const {
     }
   }
   return next;
-}
-
-bool Router::idle() const {
-  return std::all_of(inputs_.begin(), inputs_.end(), [](const Input& input) { return input.fifo.empty(); });
 }
 
 }  // namespace spikeloop::sim

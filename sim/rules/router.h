@@ -70,9 +70,10 @@ class RouterPorts {
 ///
 /// Routing: `xy` columns first. `west_first`: what has to go west goes there first; then the one of the (at
 /// most two) directions that lead closer whose unheld channels have more credits in all, X if equal; chosen
-/// anew every cycle until the head leaves. Both only allow turns of the west-first model (no turn into west),
-/// so a FIFO only waits for FIFOs that follow it in an order without cycles, whatever channels packets take,
-/// and the FIFOs at the end are always emptied (a packet is sent only when its receiver keeps a place).
+/// anew every cycle until the head leaves. Both only allow turns of the west-first model (no turn into west;
+/// Glass and Ni, ISCA 1992), so a FIFO only waits for FIFOs that follow it in an order without cycles,
+/// whatever channels packets take, and the FIFOs at the end are always emptied (a packet is sent only when
+/// its receiver keeps a place).
 ///
 /// Multicast: a packet whose route has several tiles goes to every output of the tree of XY paths to them.
 /// Each branch reads the FIFO at a position of its own; in one cycle the port reads one position, the one
@@ -101,7 +102,7 @@ class Router {
 
   std::int64_t flits() const { return flits_; }  ///< that left; of a multicast flit, each branch
   std::int64_t link_flits() const { return link_flits_; }
-  bool idle() const;  ///< no flit is here
+  bool idle() const { return flits_here_ == 0; }  ///< no flit is here or on its way here: credits can wait
 
  private:
   struct Waiting {
@@ -160,7 +161,7 @@ class Router {
   std::array<Read, kNumPorts> reads_{};        ///< of this cycle, per input port
   std::array<bool, kNumPorts> open_{};         ///< outputs that may still get a flit in this cycle
   std::array<int, kNumPorts> last_channel_{};  ///< per input port: read last
-  std::int64_t flits_ = 0, link_flits_ = 0;
+  std::int64_t flits_here_ = 0, flits_ = 0, link_flits_ = 0;
 };
 
 }  // namespace spikeloop::sim

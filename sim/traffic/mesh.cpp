@@ -34,7 +34,7 @@ void Mesh::Node::send_credit(int port, int returned_vc, Cycle arrival) {
   }
   auto& peer = *mesh.nodes_[static_cast<std::size_t>(mesh.neighbour(tile, port))];
   peer.router.put_credit(opposite_port(port), returned_vc, arrival);
-  peer.wake = std::min(peer.wake, arrival);
+  if (!peer.router.idle()) peer.wake = std::min(peer.wake, arrival);
 }
 
 Mesh::Mesh(const ChipConfig& chip, Recorder* recorder)
@@ -131,7 +131,7 @@ void Mesh::eject(Node& node) {
   ++flits_delivered_;
   last_move_ = now_;
   node.router.put_credit(kLocal, 0, now_ + link_);
-  node.wake = std::min(node.wake, now_ + link_);
+  if (!node.router.idle()) node.wake = std::min(node.wake, now_ + link_);
   if (flit.head != (node.receiving < 0) || (!flit.head && flit.item != node.receiving))
     throw std::logic_error("flits of two packets are mixed at tile " + std::to_string(node.tile));
   node.receiving = flit.item;

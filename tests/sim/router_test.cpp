@@ -340,8 +340,15 @@ TEST_F(RouterTest, WorksOnEdgesOfTheNetworkClock) {
   EXPECT_EQ(out.credits[0].arrival, 18 + 3);
   EXPECT_EQ(out.credits[1].port, kLocal);
   EXPECT_EQ(out.credits[1].arrival, 18 + 3 + 5);
+  // A credit between two edges counts from the next one on; without a flit it is nothing to wake up for.
   router.put_credit(kEast, 0, 22);
-  EXPECT_EQ(router.evaluate(21), 24);
+  EXPECT_EQ(router.evaluate(21), kNever);
+  for (std::int64_t item = 0; item < chip.router.buffer_flits + 1; ++item)
+    router.put_flit(kWest, flit(5, true, true, item), 0);
+  router.put_credit(kLocal, 0, 43);
+  Cycle now = 21;
+  while (now < 33) now = router.evaluate(now);
+  EXPECT_EQ(now, 45) << "the places in the east are taken";
 }
 
 TEST_F(RouterTest, RecordsWhatLeaves) {

@@ -83,7 +83,43 @@ contains sequential.txt "3 timesteps, timestep_sequential"
 good set "${sim[@]}" --set schedule=timestep_sequential
 cmp -s sequential.txt set.txt || complain "--schedule and --set schedule differ"
 
+# The mesh alone: the same bytes each time, and what the closed form says of a packet that meets no other.
+traffic=(traffic --hw "$chip" --pattern uniform --cycles 2000 --warmup 500)
+good traffic_help traffic --help
+contains traffic_help.txt "usage: spikeloop-sim traffic"
+good traffic_rate "${traffic[@]}" --rate 0.1 --out traffic1.json
+good traffic_again "${traffic[@]}" --rate 0.1 --out traffic2.json
+cmp -s traffic1.json traffic2.json || complain "two traffic runs wrote different files"
+contains traffic1.json '"format": "spikeloop.traffic"'
+good traffic_sweep "${traffic[@]}" --sweep-rates 0.05,0.1 --seed 1 --out traffic.csv
+[[ $(wc -l <traffic.csv) == 3 ]] || complain "traffic.csv has not a line per rate: $(cat traffic.csv)"
+contains traffic_sweep.txt "$(tail -n 1 traffic_rate.txt)"
+good traffic_hotspot traffic --hw "$chip" --pattern hotspot --rate 0.01 --hotspot 0,3 --hotspot-share 1 --cycles 2000
+contains traffic_hotspot.txt ") "
+good traffic_multicast "${traffic[@]}" --rate 0.02 --multicast 5 --set router.virtual_channels=2 \
+  --set router.routing=west_first
+contains traffic_multicast.txt "to 5 tiles each"
+
 # Bad command lines.
+bad "command line: --hw: found nothing" traffic --pattern uniform --rate 0.1
+bad "command line: --pattern: found \"random\", expected uniform, transpose" traffic --hw "$chip" --pattern random
+bad "command line: --rate: found nothing" "${traffic[@]}"
+bad "command line: --rate: found it beside --sweep-rates" "${traffic[@]}" --rate 0.1 --sweep-rates 0.1
+for rate in 0 -0.1 1.01 nan inf 0.1x ' '; do
+  bad "command line: --rate: found " "${traffic[@]}" --rate="$rate"
+  bad "command line: --sweep-rates: found " "${traffic[@]}" --sweep-rates="0.1,$rate"
+done
+bad "command line: --packet-flits: found 0" "${traffic[@]}" --rate 0.1 --packet-flits 0
+bad "command line: --packet-flits: " "${traffic[@]}" --rate 0.1 --packet-flits 99999999999
+bad "command line: --hotspot: found pattern uniform" "${traffic[@]}" --rate 0.1 --hotspot 0,0
+for tile in 1 1,2,3 a,b 99,0; do
+  bad "command line: --hotspot: found " traffic --hw "$chip" --pattern hotspot --rate 0.1 --hotspot "$tile"
+done
+bad "command line: --hotspot-share: found " traffic --hw "$chip" --pattern hotspot --rate 0.1 --hotspot-share nan
+bad "command line: --multicast: found pattern transpose" traffic --hw "$chip" --pattern transpose --rate 0.1 --multicast 2
+bad "$chip: /router/buffer_flits: found 4" "${traffic[@]}" --rate 0.1 --multicast 2 --packet-flits 5
+bad "command line: --out: found \"out.txt\"" "${traffic[@]}" --rate 0.1 --out out.txt
+bad "command line: --cycles: found " traffic --hw "$chip" --pattern uniform --rate 0.1 --cycles 999999999
 out=(--out out.json)
 bad "command line: --netwrk: found an unknown option, expected --network (or see --help)" --netwrk a "${out[@]}"
 bad "command line: --xyz: found an unknown option, expected an option of --help" --xyz

@@ -101,7 +101,7 @@ struct ChipConfig {
     double read_noise = 0;                                 ///< std of a column current per read, relative
     double wire_resistance_ohm = 0;                        ///< of a wordline or bitline, cell to cell
   } device;
-  /// Energy, area, leakage and latency are given at reference_bits; others follow by kind (energy.h).
+  /// Energy, area, leakage and latency are given at reference_bits; others follow by kind (adc_law.h).
   struct Adc {
     AdcKind kind = AdcKind::kSar;
     int bits = 0;

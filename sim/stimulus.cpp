@@ -31,6 +31,10 @@ std::vector<std::vector<PackedBits>> input_planes(const Signal& signal, const tr
                      std::to_string(signal.bits) + " bits, as the network says");
   }
   const int frames = signal.is_static ? 1 : timesteps;
+  if (input.frames < frames) {  // a plan that was made for another trace
+    throw InputError(trace.path(), "/input/data", std::to_string(input.frames) + " frames",
+                     std::to_string(frames) + " frames, as the input changes");
+  }
   const std::int64_t size = input.height * input.width * input.channels;
   std::vector<std::vector<PackedBits>> planes(static_cast<std::size_t>(frames));
   for (int f = 0; f < frames; ++f) {

@@ -78,8 +78,9 @@ void HostModule::put_credit(int /*port*/, int vc, Cycle arrival) {
   wake(arrival);
 }
 
-/// The kernel runs modules in an order that follows from the order in which they were made. The engines make
-/// them in opposite orders, so that a rule which leans on the order shows as a difference between the two.
+/// The kernel runs the modules of a cycle in an order that follows from when they were made and woken. The
+/// engines make them in opposite orders, so that the kernel's differ between them (engines_test counts that)
+/// and a rule which leans on the order shows as a difference in results.
 TileModule::TileModule(const sc_core::sc_module_name& name, const Blueprint& chip, int tile)
     : sc_module(name), index(tile) {
   const bool reference = chip.engine == Engine::kReference;

@@ -78,7 +78,7 @@ class HostPortTest : public ::testing::Test {
                   .sum("node", {"input"})
                   .lif("lif", {"node"})
                   .output("lif", {8, 1, 1}, 2);
-    const auto trace = testing::random_trace(network, 1, 0, 1);
+    const auto trace = testing::random_trace(network, 1, 0, 1, 2);  // the plan's input is not static
     traces::write_trace(folder.file("t.h5"), trace);
     const traces::TraceReader reader(folder.file("t.h5"));
     stimulus = read_stimulus(plan, reader, 0);

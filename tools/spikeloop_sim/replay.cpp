@@ -23,7 +23,8 @@ namespace {
 constexpr const char* kUsage =
     "usage: spikeloop-sim --network N.nir --trace T.h5 --hw CHIP.json [options]\n"
     "       spikeloop-sim --check CHIP.json [--set PATH=VALUE ...]\n"
-    "       spikeloop-sim --help-config\n\n"
+    "       spikeloop-sim --help-config\n"
+    "       spikeloop-sim sweep --help\n\n"
     "Replays the recorded spikes of a network on a compute-in-memory chip, cycle by cycle, and measures "
     "latency,\n"
     "energy and area. Prints a table; --out also writes everything as JSON.\n"

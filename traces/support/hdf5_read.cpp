@@ -129,6 +129,10 @@ Handle open_attribute(hid_t object, const std::string& name, const Where& where)
 }  // namespace
 
 Silence::Silence() {
+  // Whatever is read or written here is closed here. HDF5's own clean-up at exit adds nothing, and after a
+  // damaged file it can complain or crash.
+  static const herr_t no_exit_handler = H5dont_atexit();
+  static_cast<void>(no_exit_handler);
   H5Eget_auto2(H5E_DEFAULT, &print_, &data_);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }

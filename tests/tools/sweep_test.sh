@@ -58,6 +58,16 @@ for column in number,crossbar.rows,mesh.columns,pe.crossbars,tile.pes,mesh.rows,
   contains header "$column"
 done
 if grep -q wall header; then complain "the table has times"; fi
+
+# Accuracy alone, and with latency and energy.
+computed=("$program" sweep "${files[@]}" --set adc.bits=3,10 --set device.variation=0,0.2)
+"${computed[@]}" --functional-only --out accuracy >accuracy.txt 2>accuracy.err ||
+  complain "a sweep of accuracies ended with $?: $(cat accuracy.err)"
+contains accuracy/table.csv "number,adc.bits,device.variation,status,pareto,samples,correct,accuracy"
+contains accuracy.txt "4 combinations, 4 measured"
+"${computed[@]}" --functional --out both >both.txt 2>both.err || complain "a functional sweep ended with $?: $(cat both.err)"
+contains both/table.csv ",accuracy"
+contains both/table.csv ",latency_ns"
 if [[ $(wc -l <one/times.csv) != 25 ]]; then complain "no times: $(cat one/times.csv)"; fi
 # A row holds what spikeloop-sim measures: the last one, all of 128, 8, 8, 4, 1.
 "$program" "${files[@]}" --set mesh.rows=1 --quiet --out alone.json

@@ -33,8 +33,9 @@ Accountant::Accountant(const Plan& plan, const ChipConfig& chip, Measurement& me
   }
   for (const auto& s : plan.stages) {
     if (s.kind == StageKind::kHostInput || s.kind == StageKind::kHostOutput) continue;
-    m_.tiles[static_cast<std::size_t>(s.tile)].layers.push_back(
-        plan.layers[static_cast<std::size_t>(s.layer)].name);
+    auto& tile = m_.tiles[static_cast<std::size_t>(s.tile)];
+    tile.layers.push_back(plan.layers[static_cast<std::size_t>(s.layer)].name);
+    if (s.kind == StageKind::kMvm) tile.copies = s.copies;
   }
   add_area();
 }

@@ -93,6 +93,7 @@ Json tile_json(const TileReport& tile) {
           {"row", tile.row},
           {"layers", tile.layers},
           {"crossbars_used", tile.crossbars_used},
+          {"copies", tile.copies},
           {"crossbar_busy_cycles", tile.crossbar_busy_cycles},
           {"neuron_busy_cycles", tile.neuron_busy_cycles},
           {"router_flits", tile.router_flits},

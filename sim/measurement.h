@@ -48,6 +48,8 @@ struct TileReport {
   int column = 0, row = 0;
   std::vector<std::string> layers;
   int crossbars_used = 0;
+  int copies = 0;  ///< of its layer's weights that work side by side; 0 without crossbars in use
+  /// Of the crossbars the sum over copies.
   std::int64_t crossbar_busy_cycles = 0, neuron_busy_cycles = 0, router_flits = 0;
   EnergyByComponent energy{};
   AreaByComponent area{};

@@ -58,7 +58,7 @@ void add_costs(const Json& json, Numbers& numbers) {
     if (used == 0) continue;
     ++tiles;
     crossbars += used;
-    busy_cycles += tile.at("crossbar_busy_cycles").get<double>();
+    busy_cycles += tile.at("crossbar_busy_cycles").get<double>() / tile.at("copies").get<double>();
   }
   numbers.emplace_back("tiles", tiles);
   numbers.emplace_back("crossbars", crossbars);

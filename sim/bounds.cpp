@@ -5,9 +5,11 @@
 #include "sim/bits.h"
 #include "sim/energy.h"
 #include "sim/mapping/plan.h"
+#include "sim/needed_items.h"
 #include "sim/rules/crossbar_array.h"
 #include "sim/rules/packet_size.h"
 #include "sim/rules/timing.h"
+#include "traces/support/error.h"
 
 namespace spikeloop::sim {
 namespace {
@@ -48,6 +50,8 @@ class Bounder {
         chip_(chip),
         stimulus_(stimulus),
         timing_(make_timing(chip)),
+        needed_(needed_items(plan)),
+        ejected_(static_cast<std::size_t>(plan.columns * plan.rows), 0),
         busy_(static_cast<std::size_t>(plan.columns * plan.rows)),
         events_{std::vector<EventCounts>(plan.layers.size())},
         least_(plan.layers.size(), 0),
@@ -79,8 +83,10 @@ class Bounder {
     for (const auto& e : energy) total_aj += e.dynamic_aj;
     std::int64_t area = 0;
     const auto add = [&](const Inventory& inventory, std::int64_t count) {
-      for (auto a : area_nm2(inventory)) area += count * a;
-      for (auto l : leakage_aj(inventory, bounds.latency_ns)) total_aj += count * l;
+      for (auto a : area_nm2(inventory))
+        area = add_millionths(area, static_cast<double>(count) * static_cast<double>(a));
+      for (auto l : leakage_aj(inventory, bounds.latency_ns))
+        total_aj = add_millionths(total_aj, static_cast<double>(count) * static_cast<double>(l));
     };
     add(tile_inventory(chip_), plan_.tiles_used);
     add(router_inventory(chip_), std::int64_t{plan_.columns} * plan_.rows);
@@ -96,21 +102,26 @@ class Bounder {
   void add_stage(const Stage& s) {
     if (s.kind == StageKind::kHostInput || s.kind == StageKind::kHostOutput) return;
     charge_to(s);
-    Busy busy;  // its own; a tile's is the sum of its stages'
-    count_stage(s, busy);
-    least_[events_.current] = std::max(least_[events_.current], busy.longest());
-    busy_[static_cast<std::size_t>(s.tile)] += busy;
+    const auto id = static_cast<std::size_t>(&s - plan_.stages.data());
+    Busy whole;  // its own, until its last item; of its tile only what results wait for
+    Busy needed;
+    count_stage(s, needed_.of_stage[id], whole, needed);
+    least_[events_.current] = std::max(least_[events_.current], whole.longest());
+    busy_[static_cast<std::size_t>(s.tile)] += needed;
   }
 
   void charge_to(const Stage& s) { events_.current = static_cast<std::size_t>(s.layer); }
 
-  void count_stage(const Stage& s, Busy& busy) {
+  /// Counts all events of a stage, and what it works for all of its items and for the needed ones.
+  void count_stage(const Stage& s, std::int64_t needed_items, Busy& whole, Busy& needed) {
     const std::int64_t items = std::int64_t{s.timesteps} * s.items();
     if (s.kind == StageKind::kNode) {
       const auto lifs = static_cast<std::int64_t>(s.lifs.size());
-      busy.neurons += items * timing_.tile_period *
-                      (lifs > 0 ? lifs * ceil_div(s.channels, chip_.neuron_unit.lanes)
-                                : ceil_div(s.channels, chip_.node_adder.lanes));
+      const Cycle item =
+          timing_.tile_period * (lifs > 0 ? lifs * ceil_div(s.channels, chip_.neuron_unit.lanes)
+                                          : ceil_div(s.channels, chip_.node_adder.lanes));
+      whole.neurons += items * item;
+      needed.neurons += needed_items * item;
       bool holds_static = false;
       for (int f : s.inputs) holds_static = holds_static || (flow(f).is_static && !s.is_static);
       const std::int64_t channels = items * s.channels;
@@ -126,17 +137,24 @@ class Bounder {
         s.kind == StageKind::kMvm ? &plan_.signals[static_cast<std::size_t>(s.signal)] : nullptr;
     const auto windows = signal != nullptr ? make_windows(s, signal->height, signal->width)
                                            : make_windows(s, from.height, from.width);
-    if (signal != nullptr) add_reads(s, *signal, items, busy);
+    if (signal != nullptr) add_reads(s, *signal, needed_items, whole, needed);
     for (std::size_t p = 0; p < windows.needed.size(); ++p) {
+      const auto pixel = static_cast<std::int64_t>(p);
+      const std::int64_t times =
+          needed_items <= pixel ? 0 : (needed_items - pixel - 1) / s.items() + 1;  // that it is needed
       if (signal != nullptr) {
         const std::int64_t bits = std::int64_t{windows.new_items[p]} * signal->channels * signal->bits;
-        busy.fetch += timing_.tile_period * s.timesteps *
-                      std::max<std::int64_t>(1, ceil_div(bits, chip_.input_buffer.port_bits));
+        const Cycle fetch =
+            timing_.tile_period * std::max<std::int64_t>(1, ceil_div(bits, chip_.input_buffer.port_bits));
+        whole.fetch += s.timesteps * fetch;
+        needed.fetch += times * fetch;
         events_[Component::kInputBufferRead] += s.timesteps * bits;
       } else {
         const std::int64_t additions = std::int64_t{s.channels} * windows.in_bounds[p];
-        busy.pooling += timing_.tile_period * s.timesteps *
-                        std::max<std::int64_t>(1, ceil_div(additions, chip_.pooling_unit.lanes));
+        const Cycle pooling =
+            timing_.tile_period * std::max<std::int64_t>(1, ceil_div(additions, chip_.pooling_unit.lanes));
+        whole.pooling += s.timesteps * pooling;
+        needed.pooling += times * pooling;
         events_[Component::kPoolingUnit] += s.timesteps * additions;
         events_[Component::kPoolingMemoryRead] +=
             std::int64_t{s.timesteps} * windows.in_bounds[p] * input.item_bits;
@@ -146,15 +164,19 @@ class Bounder {
 
   /// All reads of a stage; copies share its windows. Without a stimulus every window is the same: no bit set,
   /// but a cycle of the arrays each.
-  void add_reads(const Stage& s, const Signal& signal, std::int64_t windows, Busy& busy) {
+  void add_reads(const Stage& s, const Signal& signal, std::int64_t needed_windows, Busy& whole,
+                 Busy& needed) {
+    const std::int64_t windows = std::int64_t{s.timesteps} * s.items();
     std::vector<std::int64_t> active(s.pieces.size(), 0);
     std::vector<std::int64_t> passes(s.pieces.size(), signal.bits * read_passes(chip_, 0));
     if (stimulus_ == nullptr) {
-      busy.crossbars +=
-          timing_.array_period * ceil_div(windows, s.copies) * add_windows(s, active, passes, windows);
+      const Cycle window = timing_.array_period * add_windows(s, active, passes, windows);
+      whole.crossbars += ceil_div(windows, s.copies) * window;
+      needed.crossbars += ceil_div(needed_windows, s.copies) * window;
       return;
     }
     std::vector<Cycle> of_copy(static_cast<std::size_t>(s.copies), 0);
+    std::vector<Cycle> needed_of_copy = of_copy;
     for (std::int64_t n = 0; n < windows; ++n) {
       const auto& planes = stimulus_->at(plan_, s.signal, static_cast<int>(n / s.items()));
       for (std::size_t p = 0; p < s.pieces.size(); ++p) {
@@ -173,9 +195,13 @@ class Bounder {
           passes[p] += read_passes(chip_, rows);
         }
       }
-      of_copy[static_cast<std::size_t>(n % s.copies)] += add_windows(s, active, passes, 1);
+      const Cycle window = add_windows(s, active, passes, 1);
+      of_copy[static_cast<std::size_t>(n % s.copies)] += window;
+      if (n < needed_windows) needed_of_copy[static_cast<std::size_t>(n % s.copies)] += window;
     }
-    busy.crossbars += timing_.array_period * *std::max_element(of_copy.begin(), of_copy.end());
+    whole.crossbars += timing_.array_period * *std::max_element(of_copy.begin(), of_copy.end());
+    needed.crossbars +=
+        timing_.array_period * *std::max_element(needed_of_copy.begin(), needed_of_copy.end());
   }
 
   /// Set wordlines of a piece in one bit plane of the window of output pixel `pixel`.
@@ -224,8 +250,7 @@ class Bounder {
 
   /// Flits of all packets of a flow. Without a stimulus at their smallest: spikes without a set bit are a
   /// bare header in every encoding.
-  std::int64_t flits_of(const Flow& f) const {
-    const std::int64_t items = std::int64_t{f.timesteps} * f.items;
+  std::int64_t flits_of(const Flow& f, std::int64_t items) const {
     if (stimulus_ == nullptr || f.payload != Flow::Payload::kSpikes) {
       const auto* signal = f.signal >= 0 ? &plan_.signals[static_cast<std::size_t>(f.signal)] : nullptr;
       return items * packet_flits(chip_, packet_payload_bits(chip_, f, signal, 0));
@@ -238,12 +263,16 @@ class Bounder {
   void add_route(const Route& route) {
     const auto& f = flow(route.flows.front());
     const auto& from = plan_.stages[static_cast<std::size_t>(f.producer)];
-    const std::int64_t flits = flits_of(f);
+    const std::int64_t flits = flits_of(f, std::int64_t{f.timesteps} * f.items);
+    std::int64_t needed_items = 0;
+    for (int id : route.flows)
+      needed_items = std::max(needed_items, needed_.of_flow[static_cast<std::size_t>(id)]);
+    const std::int64_t needed_flits = flits_of(f, needed_items);
     charge_to(from);
     const std::int64_t bits = flits * chip_.mesh.flit_bits;
     // A router takes and gives one flit per port in a cycle of its clock, a tile in one of its own.
-    const Cycle host_time = flits * timing_.network_period;
-    const Cycle tile_time = flits * std::max(timing_.network_period, timing_.tile_period);
+    const Cycle host_time = needed_flits * timing_.network_period;
+    const Cycle tile_time = needed_flits * std::max(timing_.network_period, timing_.tile_period);
     // Each router on the way sends the flit once to each side that leads on; each destination takes it once.
     events_[Component::kRouter] += flits * (route.links + static_cast<std::int64_t>(route.tiles.size()));
     events_[Component::kLink] += flits * route.links;
@@ -260,7 +289,17 @@ class Bounder {
       charge_to(plan_.stages[static_cast<std::size_t>(f.consumer)]);
       events_[Component::kHostPort] += bits;
     } else {
-      for (int tile : route.tiles) busy_[static_cast<std::size_t>(tile)].ejection += tile_time;
+      for (int id : route.flows) {  // a tile may wait for less of it than another
+        const auto& to = plan_.stages[static_cast<std::size_t>(flow(id).consumer)];
+        const std::int64_t there = flits_of(f, needed_.of_flow[static_cast<std::size_t>(id)]);
+        auto& ejection = ejected_[static_cast<std::size_t>(to.tile)];
+        ejection = std::max(ejection, there * std::max(timing_.network_period, timing_.tile_period));
+      }
+      for (int tile : route.tiles) {
+        auto& ejection = ejected_[static_cast<std::size_t>(tile)];
+        busy_[static_cast<std::size_t>(tile)].ejection += ejection;
+        ejection = 0;
+      }
     }
   }
 
@@ -271,12 +310,13 @@ class Bounder {
     charge_to(to);
     auto& busy = busy_[static_cast<std::size_t>(to.tile)];
     const std::int64_t items = std::int64_t{f.timesteps} * f.items;
+    const std::int64_t needed = needed_.of_flow[static_cast<std::size_t>(&f - plan_.flows.data())];
     const std::int64_t bits = items * f.item_bits;
     if (f.payload == Flow::Payload::kPartialSums) {
-      busy.tree_adder += timing_.tile_period * items * ceil_div(f.channels, chip_.adder_tree.lanes);
+      busy.tree_adder += timing_.tile_period * needed * ceil_div(f.channels, chip_.adder_tree.lanes);
       events_[Component::kAdderTree] += items * f.channels;
     } else if (to.kind == StageKind::kNode) {
-      busy.node_adder += timing_.tile_period * items * ceil_div(f.channels, chip_.node_adder.lanes);
+      busy.node_adder += timing_.tile_period * needed * ceil_div(f.channels, chip_.node_adder.lanes);
       events_[Component::kNodeAdder] += items * f.channels;
       events_[Component::kNodeMemoryRead] += bits;
       events_[Component::kNodeMemoryWrite] += bits;
@@ -290,7 +330,9 @@ class Bounder {
   const ChipConfig& chip_;
   const Stimulus* stimulus_;
   Timing timing_;
-  std::vector<Busy> busy_;  ///< per tile
+  NeededItems needed_;
+  std::vector<Cycle> ejected_;  ///< per tile: of the route that is added
+  std::vector<Busy> busy_;      ///< per tile, with the items that results wait for
   Busy host_;
   LayerEvents events_;
   std::vector<Cycle> least_;         ///< per layer
@@ -300,8 +342,15 @@ class Bounder {
 }  // namespace
 
 Bounds lower_bounds(const traces::Network& network, const ChipConfig& chip, const std::string& network_path) {
-  const Plan plan = make_plan(network, chip, std::max(1, network.timesteps), 1, network_path);
-  return Bounder(plan, chip, nullptr).bound();
+  const int timesteps = std::max(1, network.timesteps);
+  const auto bound = [&](int input_frames) {
+    return Bounder(make_plan(network, chip, timesteps, input_frames, network_path), chip, nullptr).bound();
+  };
+  try {
+    return bound(1);
+  } catch (const InputError&) {
+    return bound(timesteps);  // a network that cannot hold an input which stays the same
+  }
 }
 
 Work count_work(const Plan& plan, const ChipConfig& chip, const Stimulus* stimulus) {

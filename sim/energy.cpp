@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "sim/adc_law.h"
-#include "traces/support/error.h"
 
 namespace spikeloop::sim {
 namespace {
@@ -38,14 +37,7 @@ constexpr std::array<Names, kNumComponents> kNames{{{"crossbar", "active row"},
                                                     {"host_port", "bit"},
                                                     {"control", ""}}};
 
-constexpr double kMostMillionths = 9e18;
-
 }  // namespace
-
-std::int64_t add_millionths(std::int64_t a, double b) {
-  if (static_cast<double>(a) + b < kMostMillionths) return a + std::llround(b);
-  throw InputError("chip", "energy or area", "9 J or 9 m2 and more", "numbers of a chip");
-}
 
 const char* component_name(Component component) { return kNames[at(component)].component; }
 const char* event_name(Component component) { return kNames[at(component)].event; }
@@ -86,7 +78,8 @@ void charge(const EventCounts& events, const std::array<std::int64_t, kNumCompon
             EnergyByComponent& energy) {
   for (std::size_t i = 0; i < kNumComponents; ++i) {
     std::int64_t product = 0;
-    if (__builtin_mul_overflow(events.count[i], event_aj[i], &product)) add_millionths(0, kMostMillionths);
+    if (__builtin_mul_overflow(events.count[i], event_aj[i], &product))
+      add_millionths(0, static_cast<double>(kMostMillionths));
     add_millionths(energy[i].dynamic_aj, static_cast<double>(product));
     energy[i].dynamic_aj += product;
   }

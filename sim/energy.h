@@ -5,13 +5,10 @@
 #include "sim/component.h"
 #include "sim/config/chip_config.h"
 #include "sim/measurement.h"
+#include "sim/millionths.h"
 
 /// What events, hardware and time cost on a chip, as integers (attojoule, nm2).
 namespace spikeloop::sim {
-
-/// a + b, where 64 bits of attojoule (9.2 J) or nm2 (9.2 m2) hold it. Throws InputError: numbers that are
-/// allowed one by one can be absurd together.
-std::int64_t add_millionths(std::int64_t a, double b);
 
 /// Energy of one event of each component, in attojoule.
 std::array<std::int64_t, kNumComponents> event_energy_aj(const ChipConfig& chip);

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "sim/energy.h"
+#include "sim/millionths.h"
 
 namespace spikeloop::sim {
 namespace {

@@ -357,6 +357,10 @@ void check_together(const Reading& reading) {
   check(x.columns >= columns, "crossbar.columns",
         "at least the " + std::to_string(columns) + " columns of one weight" +
             say("weight_bits", chip.weight_bits) + say("crossbar.cell_bits", x.cell_bits));
+  for (const auto& [path, mhz] : {std::pair{"clock.array_mhz", chip.clock.array_mhz},
+                                  std::pair{"clock.network_mhz", chip.clock.network_mhz}}) {
+    check(mhz == 0 || mhz >= 0.001, path, "0 (the tiles' clock) or at least 0.001");
+  }
   check(clock_grid_hz(chip) > 0, chip.clock.array_mhz > 0 ? "clock.array_mhz" : "clock.network_mhz",
         "clocks whose edges lie on a grid of 1 ps or more, like multiples of 1 MHz");
   check(chip.host_port.column < chip.mesh.columns, "host_port.column",

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "sim/millionths.h"
+
 namespace spikeloop::sim {
 namespace {
 
@@ -82,7 +84,7 @@ void fill_row_energies(Plan& plan, const traces::Network& network, const ChipCon
         int levels = reference_columns(chip) * top;
         for (int o = 0; o < piece.outputs; ++o) levels += weight_levels(chip, s.weight_bits, weights[o]);
         const double siemens = piece.columns * off_siemens + levels * (on_siemens - off_siemens) / top;
-        energies.push_back(std::llround(siemens * aj_per_siemens));
+        energies.push_back(add_millionths(0, siemens * aj_per_siemens));
       }
     }
   }

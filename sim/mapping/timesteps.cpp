@@ -7,6 +7,7 @@
 namespace spikeloop::sim {
 
 void mark_static(Plan& plan, bool input_static, const std::string& network_path) {
+  if (plan.timesteps == 1) return;  // nothing has to be held
   bool changed = true;
   while (changed) {  // stages are few; a stage is static when all that it takes is
     changed = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/bits.h"
+#include "sim/millionths.h"
 
 namespace spikeloop::sim {
 namespace {
@@ -28,7 +29,8 @@ class GroupedArray : public CrossbarArray {
     std::int64_t sum = 0;
     for (int r = 0; r < piece.rows; ++r) {
       const auto bit = static_cast<std::size_t>(piece.row_begin + r);
-      if ((bits[bit / 64] >> (bit % 64) & 1U) != 0) sum += row_aj[static_cast<std::size_t>(r)];
+      if ((bits[bit / 64] >> (bit % 64) & 1U) != 0)
+        sum = add_up_to_most(sum, row_aj[static_cast<std::size_t>(r)]);
     }
     return sum;
   }
@@ -46,7 +48,8 @@ class GroupedArray : public CrossbarArray {
         active_rows += active;
         passes += read_passes(chip_, active);
         if (active > 0 && !stage_.row_energy_aj.empty())
-          counters_.crossbar_read_aj += driven_rows_aj(bits, piece, stage_.row_energy_aj[i]);
+          counters_.crossbar_read_aj = add_up_to_most(counters_.crossbar_read_aj,
+                                                      driven_rows_aj(bits, piece, stage_.row_energy_aj[i]));
       }
       if (passes == 0) continue;
       const std::int64_t conversions = passes * piece.columns;

@@ -19,13 +19,17 @@ int tree_levels(int inputs) {
 int result_cycles(const ChipConfig& chip, const Stage& stage) {
   int most_in_pe = 1;
   int most_pes = 1;
-  for (const auto& first : stage.pieces) {
-    std::vector<int> per_pe(static_cast<std::size_t>(chip.tile.pes), 0);
-    for (const auto& p : stage.pieces)
-      if (p.column_block == first.column_block) ++per_pe[static_cast<std::size_t>(p.pe)];
-    most_in_pe = std::max(most_in_pe, *std::max_element(per_pe.begin(), per_pe.end()));
-    most_pes = std::max(
-        most_pes, static_cast<int>(std::count_if(per_pe.begin(), per_pe.end(), [](int n) { return n > 0; })));
+  int in_pe = 0;
+  int pes = 0;
+  for (std::size_t p = 0; p < stage.pieces.size();
+       ++p) {  // the pieces of a block, and of its PEs, lie together
+    const auto& piece = stage.pieces[p];
+    const bool same_block = p > 0 && stage.pieces[p - 1].column_block == piece.column_block;
+    const bool same_pe = same_block && stage.pieces[p - 1].pe == piece.pe;
+    pes = same_block ? pes + (same_pe ? 0 : 1) : 1;
+    in_pe = same_pe ? in_pe + 1 : 1;
+    most_in_pe = std::max(most_in_pe, in_pe);
+    most_pes = std::max(most_pes, pes);
   }
   return chip.shift_add.latency_cycles +
          chip.adder_tree.latency_cycles_per_level * (tree_levels(most_in_pe) + tree_levels(most_pes));
@@ -100,13 +104,15 @@ void CrossbarUnit::release_sums(Cycle now) {
   const std::int64_t item = work_.done;
   auto& copy = copies_[static_cast<std::size_t>(item) % copies_.size()];
   if (copy.sums.empty() || copy.sums.front().ready > now) return;
-  bool ready = written_ <= now;
+  bool summed = true;
   for (int f : work_.stage->inputs) {
-    if (tile_.flow(f).payload == Flow::Payload::kPartialSums && tile_.arrived(f) <= item) ready = false;
+    if (tile_.flow(f).payload == Flow::Payload::kPartialSums && tile_.arrived(f) <= item) summed = false;
   }
-  ready = ready && tile_.reserve_outputs(work_, item, now);
-  tile_.track_blocked(work_, !ready, now);
-  if (!ready) return;
+  // Waiting for other tiles' sums, or for its own write, is not waiting for room downstream.
+  const bool asks = summed && written_ <= now;
+  const bool leaves = asks && tile_.reserve_outputs(work_, item, now);
+  tile_.track_blocked(work_, asks && !leaves, now);
+  if (!leaves) return;
   copy.sums.pop();
   --copy.in_pipeline;
   tile_.record(now, EventKind::kSumsOut, work_.id, item);

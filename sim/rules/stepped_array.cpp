@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/millionths.h"
+
 namespace spikeloop::sim {
 namespace {
 
@@ -76,8 +78,8 @@ class Crossbar {
         ++array_.counters.events[Component::kCrossbar];
         ++array_.counters.events[Component::kWordlineDriver];
         if (!array_.stage.row_energy_aj.empty()) {
-          array_.counters.crossbar_read_aj +=
-              array_.stage.row_energy_aj[number_][static_cast<std::size_t>(row_)];
+          auto& sum = array_.counters.crossbar_read_aj;
+          sum = add_up_to_most(sum, array_.stage.row_energy_aj[number_][static_cast<std::size_t>(row_)]);
         }
       }
       const bool empty_pass = !driven_in_plane_ && !array_.chip.crossbar.skip_zero;

@@ -73,6 +73,9 @@ void TileCore::take_arrivals(Cycle now) {
 
 void TileCore::inject(Cycle now) {
   if (!tile_.output.ready(now)) return;
+  // A faster tile still sends a flit per network cycle: the link takes one at each of its edges.
+  const Cycle link_edge = edge_from(now, tile_.timing.network_period);
+  if (link_edge <= last_link_edge_) return;
   if (tile_.output.front()->sent == 0) injection_vc_ = injection_credits_.freest();
   if (injection_credits_.available(injection_vc_) == 0) return;
   const auto& packet = tile_.output.take_flit();
@@ -83,6 +86,7 @@ void TileCore::inject(Cycle now) {
   flit.tail = packet.sent == packet.flits;
   flit.vc = static_cast<std::uint8_t>(injection_vc_);
   injection_credits_.take(injection_vc_);
+  last_link_edge_ = link_edge;
   ++flits_injected_;
   const auto& t = tile_.timing;
   tile_.ports.inject_flit(flit,
@@ -100,6 +104,7 @@ Cycle TileCore::next_event(Cycle now) const {
   consider(next, pooling_.next_event(now), now);
   consider(next, packets_.next_event(now), now);
   consider(next, injection_credits_.next_arrival(), now);
+  if (tile_.output.ready(now)) consider(next, last_link_edge_ + 1, now);
   if (!coming_releases_.empty()) consider(next, coming_releases_.front().arrival, now);
   return next == kNever ? kNever : edge_from(next, tile_.timing.tile_period);
 }

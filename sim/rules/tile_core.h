@@ -66,7 +66,8 @@ class TileCore {
   NeuronUnit neurons_;
   PoolingUnit pooling_;
   LinkCredits injection_credits_;
-  int injection_vc_ = 0;  ///< of the packet under way
+  int injection_vc_ = 0;       ///< of the packet under way
+  Cycle last_link_edge_ = -1;  ///< network edge at which the link into the router took its last flit
   Ring<Release> coming_releases_;
   std::int64_t flits_injected_ = 0;
 };

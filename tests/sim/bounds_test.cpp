@@ -39,6 +39,43 @@ TEST(Bounds, DynamicEnergyIsExactWithoutSpikes) {
   }
 }
 
+/// A stride that never looks at the second row: the convolution works on after the last result.
+TEST(Bounds, WaitsOnlyForWhatResultsNeed) {
+  const auto network = testing::NetworkBuilder({1, 2, 64})
+                           .conv("a", "input", 1, 1)
+                           .lif("a.lif", {"a"})
+                           .conv("b", "a.lif", 1, 1, 2)
+                           .lif("b.lif", {"b"})
+                           .flatten("flat", "b.lif")
+                           .linear("c", "flat", 32, 2)
+                           .output("c", {2}, 1);
+  auto chip = testing::tiny_chip();
+  chip.mesh.columns = 8;
+  chip.mesh.rows = 4;
+  chip.crossbar.rows = chip.crossbar.max_active_rows = 32;
+  testing::TemporaryFolder folder;
+  traces::write_trace(folder.file("t.h5"), testing::random_trace(network, 1, 0.0, 1));
+  const auto m = simulate(network, traces::TraceReader(folder.file("t.h5")), chip);
+  const auto bounds = lower_bounds(network, chip, "net");
+  EXPECT_LE(bounds.latency_ns, m.mean_latency_ns());
+  EXPECT_LE(bounds.energy_pj, m.mean_energy_pj());
+  EXPECT_GT(bounds.latency_ns, 0.4 * m.mean_latency_ns());
+}
+
+TEST(Bounds, AbsurdAreasAreRefusedAsInASimulation) {
+  const auto network =
+      testing::NetworkBuilder({1, 2, 2}).conv("c", "input", 1, 1).lif("l", {"c"}).output("l", {1, 2, 2}, 1);
+  auto chip = testing::tiny_chip();
+  chip.membrane_memory.area_um2_per_bit = 1e9;
+  EXPECT_THROW(lower_bounds(network, chip, "net"), InputError);
+}
+
+/// One timestep: nothing has to be held, so what cannot hold a value needs no node in between.
+TEST(Bounds, OneTimestepNeedsNoNodeBehindTheInput) {
+  const auto network = testing::NetworkBuilder({1, 2, 2}).conv("c", "input", 1, 1).output("c", {1, 2, 2}, 1);
+  EXPECT_GT(lower_bounds(network, testing::tiny_chip(), "net").latency_ns, 0);
+}
+
 TEST(Bounds, RefusesWhatDoesNotFit) {
   const auto big =
       testing::NetworkBuilder({2, 4, 4}).conv("c", "input", 64, 3).lif("l", {"c"}).output("l", {64, 4, 4}, 1);

@@ -246,6 +246,14 @@ TEST_F(ConfigTest, WholeNumbersAreNumbersToo) {
   EXPECT_EQ(read_chip_config(edited("\"length_mm\": 1.2", "\"length_mm\": 2")).link.length_mm, 2.0);
 }
 
+TEST_F(ConfigTest, AClockIsTheTilesOrOneThatTicks) {
+  EXPECT_NO_THROW(read_chip_config(kMainChip, {{"clock.array_mhz", "0"}}));
+  EXPECT_NO_THROW(read_chip_config(kMainChip, {{"clock.network_mhz", "500"}}));
+  for (const std::string path : {"clock.array_mhz", "clock.network_mhz"}) {
+    EXPECT_NE(error_of(kMainChip, {{path, "0.0000001"}}).find("at least 0.001"), std::string::npos) << path;
+  }
+}
+
 TEST_F(ConfigTest, WrongWordsListTheAllowedOnes) {
   EXPECT_EQ(
       error_of(edited("\"schedule\": \"pipelined\"", "\"schedule\": \"pipeline\"")),

@@ -5,6 +5,7 @@
 #include <ctime>
 #include <map>
 
+#include "sim/rules/timing.h"
 #include "tests/support/engine_runs.h"
 #include "tests/support/tiny.h"
 
@@ -89,6 +90,26 @@ TEST(Engines, EqualRunsAreEqualAndAnEmptyRunIsNoProof) {
       return e.kind == kind;
     })) << static_cast<int>(kind);
   }
+}
+
+/// Whatever the tile's clock: the link into a router takes a flit at each edge of the network's.
+TEST(Engines, LinksTakeOneFlitPerNetworkCycle) {
+  int faster_tiles = 0;
+  for (std::uint64_t seed = 0; seed < 150; ++seed) {
+    const auto c = case_of_seed(seed);
+    const auto timing = make_timing(c.chip);
+    faster_tiles += timing.tile_period < timing.network_period ? 1 : 0;
+    const int host_tile = c.chip.host_port.row * c.chip.mesh.columns + c.chip.host_port.column;
+    std::map<int, Cycle> last;
+    for (const auto& e : testing::run_case(c, Engine::kFast).events) {
+      if (e.kind != EventKind::kFlitInjected || e.place == host_tile) continue;
+      const Cycle edge = edge_from(e.cycle, timing.network_period);
+      const auto [before, first] = last.emplace(e.place, edge);
+      ASSERT_TRUE(first || before->second < edge) << "seed " << seed << ", cycle " << e.cycle;
+      before->second = edge;
+    }
+  }
+  EXPECT_GT(faster_tiles, 10);
 }
 
 /// The places of each cycle with events at several, in the order in which they came first.

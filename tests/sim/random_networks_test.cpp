@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <map>
+
 #include "sim/bounds.h"
 #include "sim/simulate.h"
 #include "tests/support/random_chip.h"
@@ -63,8 +66,11 @@ TEST(RandomNetworks, FinishConserveFlitsAndAddUp) {
   }
 }
 
+/// SPIKELOOP_BOUND_CASES: how many (thousands take minutes).
 TEST(RandomNetworks, BoundsNeverExceedTheMeasurement) {
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+  const char* const wanted = std::getenv("SPIKELOOP_BOUND_CASES");
+  const std::uint64_t cases = wanted == nullptr ? 60 : std::strtoull(wanted, nullptr, 10);
+  for (std::uint64_t seed = 0; seed < cases; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomStream random(derive_seed(6, seed));
     const auto network = testing::random_network(random);
@@ -78,6 +84,47 @@ TEST(RandomNetworks, BoundsNeverExceedTheMeasurement) {
       EXPECT_DOUBLE_EQ(bounds.memory_bytes, m.memory_bytes());
     }
   }
+}
+
+struct BlockedStages : Recorder {
+  void start_sample(std::int64_t) override {}
+  void record(const Event& e) override {
+    if (e.kind == EventKind::kBlocked) ++count[e.index];
+  }
+  std::map<int, int> count;
+};
+
+/// A layer on several tiles: the owner of the sums waits for the others' shares, but never for room behind
+/// it.
+TEST(RandomNetworks, WaitingForOtherTilesSumsIsNotWaitingForRoom) {
+  const auto network = testing::NetworkBuilder({8, 4, 4})
+                           .conv("a", "input", 8, 1)
+                           .lif("a.lif", {"a"})
+                           .conv("b", "a.lif", 4, 3)
+                           .lif("b.lif", {"b"})
+                           .output("b.lif", {4, 4, 4}, 1);
+  auto chip = testing::tiny_chip();
+  chip.mesh.columns = 8;
+  chip.mesh.rows = 4;
+  chip.output_buffer.capacity_bits = 1 << 20;
+  testing::TemporaryFolder folder;
+  traces::write_trace(folder.file("t.h5"), testing::random_trace(network, 1, 0.5, 1));
+  const traces::TraceReader trace(folder.file("t.h5"));
+  BlockedStages blocked;
+  SimulateOptions options;
+  options.recorder = &blocked;
+  simulate(network, trace, chip, options);
+  const auto plan = plan_for(network, trace, chip, options);
+  int owners = 0;
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const auto& stage = plan.stages[s];
+    if (stage.kind != StageKind::kMvm || stage.send_begin < stage.send_end) continue;
+    if (plan.layers[static_cast<std::size_t>(stage.layer)].name != "b") continue;
+    for (int f : stage.inputs)
+      owners += plan.flows[static_cast<std::size_t>(f)].payload == Flow::Payload::kPartialSums ? 1 : 0;
+    EXPECT_EQ(blocked.count[static_cast<int>(s)], 0) << stage.name;
+  }
+  EXPECT_GT(owners, 0);
 }
 
 TEST(RandomNetworks, MoreSpikesNeverCostLessDynamicEnergy) {

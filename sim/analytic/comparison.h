@@ -39,8 +39,8 @@ struct LayerComparison {
   std::string name, kind;
   // measured, means per sample
   double energy_pj = 0, dynamic_pj = 0;
-  double span_ns = 0;  ///< first start to last end, of the first sample
-  double busy_ns = 0;  ///< of its main resource, mean of its tiles
+  double span_ns = 0;  ///< first start to last end
+  double busy_ns = 0;  ///< of its main resource, mean of its tiles and copies
   // SpikeSim, convolutions only
   std::optional<double> spikesim_pj, spikesim_ns, event_pj;
   // closed form, means per sample

@@ -80,9 +80,12 @@ TraceWaves trace_waves(const traces::TraceReader& trace, const TraceWaveSelectio
   const int timesteps = trace.header().timesteps;
   const auto times = static_cast<std::int64_t>(samples.size()) * timesteps;
   auto nodes = chosen_nodes(trace, selection);
+  const auto counts = static_cast<std::int64_t>(nodes.size());
   TraceWaves result;
-  if (selection.neurons.empty())
-    result.counts_only = fill_smallest(nodes, trace, std::min(kMostNeurons, kMostValues / times));
+  if (selection.neurons.empty()) {
+    const auto room = std::min(kMostNeurons, kMostValues / std::max<std::int64_t>(1, times) - counts);
+    result.counts_only = fill_smallest(nodes, trace, room);
+  }
   std::int64_t neurons = 0;
   for (const auto& node : nodes) neurons += static_cast<std::int64_t>(node.neurons.size());
   if (nodes.empty() || (neurons == 0 && !selection.neurons.empty())) {
@@ -91,7 +94,7 @@ TraceWaves trace_waves(const traces::TraceReader& trace, const TraceWaveSelectio
     throw InputError("command line", nodes.empty() ? "--nodes" : "--neurons", "no neuron of " + trace.path(),
                      "some of its nodes: " + names);
   }
-  if (neurons > kMostNeurons || neurons * times > kMostValues) {
+  if (neurons > kMostNeurons || (neurons + counts) * times > kMostValues) {
     throw InputError("command line", neurons > kMostNeurons ? "--neurons" : "--samples",
                      std::to_string(neurons) + " neurons in " + std::to_string(times) + " timesteps",
                      "at most " + std::to_string(kMostNeurons) + " neurons and " +

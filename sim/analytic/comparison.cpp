@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "sim/analytic/closed_form.h"
 #include "sim/analytic/spikesim_event.h"
@@ -248,6 +249,8 @@ class Comparer {
 Comparison compare_analytic(const traces::Network& network, const traces::TraceReader& trace,
                             const ChipConfig& chip, const Measurement& measurement,
                             std::vector<std::int64_t> positions, const std::string& network_path) {
+  if (measurement.functional)
+    throw std::invalid_argument("the analytic models take the trace's spikes, others were replayed");
   if (positions.empty()) {
     for (std::size_t i = 0; i < trace.samples().size(); ++i)
       positions.push_back(static_cast<std::int64_t>(i));

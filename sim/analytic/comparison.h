@@ -61,8 +61,10 @@ struct Comparison {
   double closed_pj = 0, dense_pj = 0, least_ns = 0;
 };
 
-/// `positions`: the samples that were measured, by position in the trace. SpikeSim's parameters: X the
-/// crossbar's rows, P the PEs of a tile, T the trace's timesteps, the tiles' clock; k is each layer's own.
+/// `measurement`: of a replay of the trace's own spikes, which the models take too; a functional run's is a
+/// std::invalid_argument. `positions`: the samples that were measured, by position in the trace. SpikeSim's
+/// parameters: X the crossbar's rows, P the PEs of a tile, T the trace's timesteps, the tiles' clock; k is
+/// each layer's own.
 Comparison compare_analytic(const traces::Network& network, const traces::TraceReader& trace,
                             const ChipConfig& chip, const Measurement& measurement,
                             std::vector<std::int64_t> positions, const std::string& network_path);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "sim/analytic/spikesim_event.h"
 #include "sim/mapping/plan.h"
@@ -134,6 +135,12 @@ TEST_F(ComparisonTest, NumbersAreMeansOverTheSamples) {
     EXPECT_NEAR(value(c_.layers[i], "stalls"), (value(a, "stalls") + value(b, "stalls")) / 2, 1e-9);
   }
   EXPECT_GT(apart, 0) << "two samples that take the same time show nothing";
+}
+
+TEST_F(ComparisonTest, TakesNoMeasurementOfOtherSpikes) {
+  m_.functional.emplace();
+  EXPECT_THROW(compare_analytic(network_, traces::TraceReader(folder_.file("t.h5")), chip_, m_, {}, "net"),
+               std::invalid_argument);
 }
 
 TEST_F(ComparisonTest, EveryReasonIsAListedOne) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace spikeloop::sim {
 
@@ -23,7 +24,6 @@ Accountant::Accountant(const Plan& plan, const ChipConfig& chip, Measurement& me
     auto tiles = plan.layers[i].tiles;
     std::sort(tiles.begin(), tiles.end());
     m_.layers[i].tiles = static_cast<int>(std::unique(tiles.begin(), tiles.end()) - tiles.begin());
-    m_.layers[i].first_cycle = kNever;
   }
   m_.tiles.resize(static_cast<std::size_t>(plan.columns * plan.rows));
   for (std::size_t t = 0; t < m_.tiles.size(); ++t) {
@@ -42,7 +42,8 @@ Accountant::Accountant(const Plan& plan, const ChipConfig& chip, Measurement& me
 
 void Accountant::add_sample(const RunResult& run, SampleReport& sample) {
   const EnergyByComponent before = m_.energy;
-  for (std::size_t s = 0; s < plan_.stages.size(); ++s) add_stage(s, run.stages[s], m_.samples.empty());
+  for (std::size_t s = 0; s < plan_.stages.size(); ++s) add_stage(s, run.stages[s]);
+  add_spans(run);
   add_traffic(run);
   m_.packets += run.packets;
   m_.flits_injected += run.flits_injected;
@@ -56,9 +57,6 @@ void Accountant::add_sample(const RunResult& run, SampleReport& sample) {
 }
 
 void Accountant::finish() {
-  for (auto& layer : m_.layers) {
-    if (layer.first_cycle == kNever) layer.first_cycle = 0;
-  }
   std::int64_t by_layer = 0;
   std::int64_t by_tile = 0;
   std::int64_t links = 0;
@@ -79,7 +77,7 @@ LayerReport& Accountant::layer_of_tile(int tile) {
   return m_.layers[static_cast<std::size_t>(plan_.tile_layer[static_cast<std::size_t>(tile)])];
 }
 
-void Accountant::add_stage(std::size_t stage_id, const StageCounters& c, bool first) {
+void Accountant::add_stage(std::size_t stage_id, const StageCounters& c) {
   const auto& stage = plan_.stages[stage_id];
   const bool at_host = stage.kind == StageKind::kHostInput || stage.kind == StageKind::kHostOutput;
   auto& layer = m_.layers[static_cast<std::size_t>(stage.layer)];
@@ -90,10 +88,6 @@ void Accountant::add_stage(std::size_t stage_id, const StageCounters& c, bool fi
   layer.input_bits += c.input_bits;
   layer.busy_cycles += c.busy_cycles;
   layer.blocked_cycles += c.blocked_cycles;
-  if (first && c.first_cycle != kNever) {
-    layer.first_cycle = std::min(layer.first_cycle, c.first_cycle);
-    layer.last_cycle = std::max(layer.last_cycle, c.last_cycle);
-  }
   if (stage.kind == StageKind::kMvm) tile.crossbar_busy_cycles += c.busy_cycles;
   if (stage.kind == StageKind::kNode) tile.neuron_busy_cycles += c.busy_cycles;
   m_.crossbar_reads += c.crossbar_reads;
@@ -105,6 +99,26 @@ void Accountant::add_stage(std::size_t stage_id, const StageCounters& c, bool fi
                  static_cast<double>(c.crossbar_read_aj));
   for (auto* energy : {&layer.energy, &tile.energy, &m_.energy})
     (*energy)[static_cast<std::size_t>(Component::kCrossbar)].dynamic_aj += c.crossbar_read_aj;
+}
+
+/// From the first start of a layer's stages to the last end of them, in this sample.
+void Accountant::add_spans(const RunResult& run) {
+  std::vector<Cycle> first(plan_.layers.size(), kNever);
+  std::vector<Cycle> last(plan_.layers.size(), 0);
+  for (std::size_t s = 0; s < plan_.stages.size(); ++s) {
+    if (run.stages[s].first_cycle == kNever) continue;
+    const auto layer = static_cast<std::size_t>(plan_.stages[s].layer);
+    first[layer] = std::min(first[layer], run.stages[s].first_cycle);
+    last[layer] = std::max(last[layer], run.stages[s].last_cycle);
+  }
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    if (first[i] == kNever) continue;
+    auto& layer = m_.layers[i];
+    layer.span_cycles += last[i] - first[i];
+    if (!m_.samples.empty()) continue;
+    layer.first_cycle = first[i];
+    layer.last_cycle = last[i];
+  }
 }
 
 /// A flit passes the routers and links of its route. To the layer that sends it they are charged from the

@@ -27,7 +27,8 @@ class Accountant {
 
  private:
   LayerReport& layer_of_tile(int tile);
-  void add_stage(std::size_t stage, const StageCounters& counters, bool first);
+  void add_stage(std::size_t stage, const StageCounters& counters);
+  void add_spans(const RunResult& run);
   void add_traffic(const RunResult& run);
   void add_leakage(double time_ns);
   void add_area();

@@ -55,7 +55,8 @@ class Bounder {
         busy_(static_cast<std::size_t>(plan.columns * plan.rows)),
         events_{std::vector<EventCounts>(plan.layers.size())},
         least_(plan.layers.size(), 0),
-        reads_(plan.layers.size(), 0) {}
+        reads_(plan.layers.size(), 0),
+        read_aj_(plan.layers.size(), 0) {}
 
   Work count() {
     for (const auto& s : plan_.stages) add_stage(s);
@@ -67,7 +68,8 @@ class Bounder {
     Work work;
     work.least_ns = static_cast<double>(cycles) * cycle_ns;
     for (std::size_t i = 0; i < plan_.layers.size(); ++i)
-      work.layers.push_back({events_.layers[i], reads_[i], static_cast<double>(least_[i]) * cycle_ns});
+      work.layers.push_back(
+          {events_.layers[i], reads_[i], read_aj_[i], static_cast<double>(least_[i]) * cycle_ns});
     return work;
   }
 
@@ -190,11 +192,16 @@ class Bounder {
         }
         active[p] = passes[p] = 0;
         for (const auto& plane : planes) {
-          const int rows = active_rows(s, s.pieces[p], signal, plane, static_cast<int>(n % s.items()));
+          int rows = 0;
+          for_each_range(s, s.pieces[p], signal, static_cast<int>(n % s.items()),
+                         [&](int /*row*/, std::int64_t begin, std::int64_t end) {
+                           rows += popcount_range(plane, begin, end);
+                         });
           active[p] += rows;
           passes[p] += read_passes(chip_, rows);
         }
       }
+      if (!s.row_energy_aj.empty()) add_row_energies(s, signal, planes, static_cast<int>(n % s.items()));
       const Cycle window = add_windows(s, active, passes, 1);
       of_copy[static_cast<std::size_t>(n % s.copies)] += window;
       if (n < needed_windows) needed_of_copy[static_cast<std::size_t>(n % s.copies)] += window;
@@ -204,13 +211,31 @@ class Bounder {
         timing_.array_period * *std::max_element(needed_of_copy.begin(), needed_of_copy.end());
   }
 
-  /// Set wordlines of a piece in one bit plane of the window of output pixel `pixel`.
-  static int active_rows(const Stage& s, const Piece& piece, const Signal& signal,
-                         const traces::PackedBits& plane, int pixel) {
+  /// What the driven rows of a window draw, by their cells' conductances.
+  void add_row_energies(const Stage& s, const Signal& signal, const std::vector<traces::PackedBits>& planes,
+                        int pixel) {
+    auto& aj = read_aj_[events_.current];
+    for (std::size_t p = 0; p < s.pieces.size(); ++p) {
+      const auto& of_row = s.row_energy_aj[p];
+      for_each_range(s, s.pieces[p], signal, pixel, [&](int row, std::int64_t begin, std::int64_t end) {
+        for (std::int64_t bit = begin; bit < end; ++bit, ++row) {
+          for (const auto& plane : planes) {
+            if ((plane[static_cast<std::size_t>(bit / 64)] >> (bit % 64) & 1U) != 0)
+              aj = add_up_to_most(aj, of_row[static_cast<std::size_t>(row - s.pieces[p].row_begin)]);
+          }
+        }
+      });
+    }
+  }
+
+  /// Calls visit(row, begin, end) for the stretches of the signal's bits on a piece's wordlines, from `row`
+  /// of the weight matrix on, in the window of output pixel `pixel`.
+  template <class Visit>
+  static void for_each_range(const Stage& s, const Piece& piece, const Signal& signal, int pixel,
+                             const Visit& visit) {
     const int end = piece.row_begin + piece.rows;
-    if (s.whole_map) return popcount_range(plane, piece.row_begin, end);
+    if (s.whole_map) return visit(piece.row_begin, piece.row_begin, end);
     const int channels = signal.channels;
-    int active = 0;
     for (int row = piece.row_begin; row < end;) {
       const int position = row / channels;
       const int next = std::min(end, (position + 1) * channels);
@@ -218,11 +243,10 @@ class Bounder {
       const int x = pixel % s.width * s.stride[1] - s.padding[1] + position % s.kernel[1] * s.dilation[1];
       if (y >= 0 && x >= 0 && y < signal.height && x < signal.width) {
         const std::int64_t at = (std::int64_t{y} * signal.width + x) * channels;
-        active += popcount_range(plane, at + row % channels, at + row % channels + (next - row));
+        visit(row, at + row % channels, at + row % channels + (next - row));
       }
       row = next;
     }
-    return active;
   }
 
   /// Counts `windows` equal windows, `active` rows and `passes` of each piece; returns the
@@ -335,8 +359,8 @@ class Bounder {
   std::vector<Busy> busy_;      ///< per tile, with the items that results wait for
   Busy host_;
   LayerEvents events_;
-  std::vector<Cycle> least_;         ///< per layer
-  std::vector<std::int64_t> reads_;  ///< per layer
+  std::vector<Cycle> least_;                   ///< per layer
+  std::vector<std::int64_t> reads_, read_aj_;  ///< per layer
 };
 
 }  // namespace

@@ -28,9 +28,10 @@ Bounds lower_bounds(const traces::Network& network, const ChipConfig& chip, cons
 /// from the mapping and the bits.
 struct Work {
   struct Layer {
-    EventCounts events;               ///< the measured ones
-    std::int64_t crossbar_reads = 0;  ///< passes, summed over crossbars; the measured ones
-    double least_ns = 0;              ///< its busiest resource; never exceeds first start to last end
+    EventCounts events;                 ///< the measured ones
+    std::int64_t crossbar_reads = 0;    ///< passes, summed over crossbars; the measured ones
+    std::int64_t crossbar_read_aj = 0;  ///< read_energy "conductance": of the driven rows; the measured one
+    double least_ns = 0;                ///< its busiest resource; never exceeds first start to last end
   };
   std::vector<Layer> layers;  ///< as Plan::layers
   double least_ns = 0;        ///< of the sample: its busiest resource of all; never exceeds the latency

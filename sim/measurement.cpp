@@ -81,6 +81,7 @@ Json layer_json(const LayerReport& layer) {
           {"blocked_cycles", layer.blocked_cycles},
           {"first_cycle", layer.first_cycle},
           {"last_cycle", layer.last_cycle},
+          {"span_cycles", layer.span_cycles},
           {"energy_pj", decimal(sum(layer.energy))},
           {"area_um2", decimal(sum(layer.area))},
           {"energy", energy_json(layer.energy)},

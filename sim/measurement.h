@@ -39,6 +39,7 @@ struct LayerReport {
   std::int64_t busy_cycles = 0;  ///< of its main resource (crossbars, neuron unit, pooling unit)
   std::int64_t blocked_cycles = 0;               ///< results waiting for room downstream
   std::int64_t first_cycle = 0, last_cycle = 0;  ///< of the first sample: first start, last end
+  std::int64_t span_cycles = 0;                  ///< from first start to last end, summed over all samples
   EventCounts events;
   EnergyByComponent energy{};
   AreaByComponent area{};

@@ -81,6 +81,13 @@ std::string describe_plan(const Plan& plan, const ChipConfig& chip) {
          " links on the mesh, " +
          grouped(std::count_if(plan.flows.begin(), plan.flows.end(), [](const Flow& f) { return f.local; })) +
          " flows within tiles; " + count_of(plan.timesteps, "timestep") + "\n";
+  for (const auto& signal : plan.signals) {
+    if (signal.kind != Signal::Kind::kInput || plan.timesteps == 1) continue;
+    out += signal.is_static
+               ? "  input the same at every timestep, as of images: the layers that read it work once, and\n"
+                 "  what adds their results keeps them (frames of events, which change, take less memory)\n"
+               : "  input of its own at every timestep\n";
+  }
   return out + table;
 }
 

@@ -15,7 +15,7 @@ ClosedForm closed_form(const Plan& plan, const ChipConfig& chip, const Stimulus*
     const auto& counted = work.layers[i];
     EnergyByComponent energy{};
     charge(counted.events, event_aj, energy);
-    std::int64_t aj = 0;
+    std::int64_t aj = counted.crossbar_read_aj;
     for (const auto& e : energy) aj += e.dynamic_aj;
     form.layers.push_back({plan.layers[i].name, plan.layers[i].kind, counted.events, counted.crossbar_reads,
                            static_cast<double>(aj) * 1e-6, counted.least_ns});

@@ -13,8 +13,8 @@
 /// Events follow from the mapping and the bits alone, whatever the contention: windows x pieces x passes,
 /// items x channels, packets x flits x links. So the closed form's events and dynamic energy *equal* the
 /// measured ones, layer by layer. Time does not: least_ns says how long the busiest resource works, which the
-/// measurement never beats; what it takes longer is waiting. Energy is events x energy per event: a
-/// crossbar's read_energy "conductance", which depends on the weights, is taken at its energy per row.
+/// measurement never beats; what it takes longer is waiting. Energy is events x energy per event,
+/// and of a crossbar's read_energy "conductance" the sum over the rows that are driven.
 namespace spikeloop::sim {
 
 struct ClosedForm {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "sim/analytic/closed_form.h"
 #include "sim/analytic/spikesim_event.h"
@@ -73,19 +74,26 @@ class Comparer {
  private:
   bool is_convolution(std::size_t i) const { return plan_.layers[i].kind == "convolution"; }
 
+  /// Of a layer's tiles, per sample; of copies that work side by side the mean.
+  double busy_cycles(std::size_t i) const {
+    const int copies = stage_of_[i] != nullptr ? stage_of_[i]->copies : 1;
+    return static_cast<double>(m_.layers[i].busy_cycles) / copies / samples_;
+  }
+
   void add_measured() {
     result_.energy_pj = m_.mean_energy_pj();
     result_.latency_ns = m_.mean_latency_ns();
     result_.area_um2 = m_.area_um2();
     const double cycle_ns = 1000.0 / m_.clock_mhz;
-    for (const auto& layer : m_.layers) {
+    for (std::size_t i = 0; i < m_.layers.size(); ++i) {
+      const auto& layer = m_.layers[i];
       LayerComparison c;
       c.name = layer.name;
       c.kind = layer.kind;
       c.dynamic_pj = pj(dynamic_aj(layer.energy)) / samples_;
       c.energy_pj = c.dynamic_pj + pj(leakage_aj(layer.energy)) / samples_;
-      c.span_ns = static_cast<double>(layer.last_cycle - layer.first_cycle) * cycle_ns;
-      c.busy_ns = static_cast<double>(layer.busy_cycles) * cycle_ns / samples_ / std::max(1, layer.tiles);
+      c.span_ns = static_cast<double>(layer.span_cycles) * cycle_ns / samples_;
+      c.busy_ns = busy_cycles(i) * cycle_ns / std::max(1, layer.tiles);
       result_.layers.push_back(c);
     }
   }
@@ -157,9 +165,8 @@ class Comparer {
       add("contention", cycles, "cycle", "results waited " + cycles_text(cycles) + " for room downstream");
     }
     if (layer.busy_cycles > 0) {
-      const double idle =
-          static_cast<double>(layer.last_cycle - layer.first_cycle) * std::max(1, layer.tiles) -
-          per_sample(layer.busy_cycles) - per_sample(layer.blocked_cycles);
+      const double idle = per_sample(layer.span_cycles) * std::max(1, layer.tiles) - busy_cycles(i) -
+                          per_sample(layer.blocked_cycles);
       if (idle >= 0.5) {
         add("stalls", idle, "cycle",
             cycles_text(idle) + " of its " + (layer.tiles == 1 ? "tile" : "tiles") + " waiting for inputs");
@@ -242,6 +249,8 @@ class Comparer {
 Comparison compare_analytic(const traces::Network& network, const traces::TraceReader& trace,
                             const ChipConfig& chip, const Measurement& measurement,
                             std::vector<std::int64_t> positions, const std::string& network_path) {
+  if (measurement.functional)
+    throw std::invalid_argument("the analytic models take the trace's spikes, others were replayed");
   if (positions.empty()) {
     for (std::size_t i = 0; i < trace.samples().size(); ++i)
       positions.push_back(static_cast<std::int64_t>(i));

@@ -39,8 +39,8 @@ struct LayerComparison {
   std::string name, kind;
   // measured, means per sample
   double energy_pj = 0, dynamic_pj = 0;
-  double span_ns = 0;  ///< first start to last end, of the first sample
-  double busy_ns = 0;  ///< of its main resource, mean of its tiles
+  double span_ns = 0;  ///< first start to last end
+  double busy_ns = 0;  ///< of its main resource, mean of its tiles and copies
   // SpikeSim, convolutions only
   std::optional<double> spikesim_pj, spikesim_ns, event_pj;
   // closed form, means per sample
@@ -61,8 +61,10 @@ struct Comparison {
   double closed_pj = 0, dense_pj = 0, least_ns = 0;
 };
 
-/// `positions`: the samples that were measured, by position in the trace. SpikeSim's parameters: X the
-/// crossbar's rows, P the PEs of a tile, T the trace's timesteps, the tiles' clock; k is each layer's own.
+/// `measurement`: of a replay of the trace's own spikes, which the models take too; a functional run's is a
+/// std::invalid_argument. `positions`: the samples that were measured, by position in the trace. SpikeSim's
+/// parameters: X the crossbar's rows, P the PEs of a tile, T the trace's timesteps, the tiles' clock; k is
+/// each layer's own.
 Comparison compare_analytic(const traces::Network& network, const traces::TraceReader& trace,
                             const ChipConfig& chip, const Measurement& measurement,
                             std::vector<std::int64_t> positions, const std::string& network_path);

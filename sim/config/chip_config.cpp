@@ -351,6 +351,8 @@ void check_together(const Reading& reading) {
   const auto& x = chip.crossbar;
   check(x.max_active_rows <= x.rows, "crossbar.max_active_rows",
         "at most the number of rows" + say("crossbar.rows", x.rows));
+  check(x.pulse_ns <= x.read_latency_ns, "crossbar.pulse_ns",
+        "at most the read latency" + say("crossbar.read_latency_ns", x.read_latency_ns));
   check(x.columns % chip.adc.columns_per_adc == 0, "adc.columns_per_adc",
         "a divisor of the number of columns" + say("crossbar.columns", x.columns));
   const int columns = columns_per_output(chip, chip.weight_bits) + reference_columns(chip);

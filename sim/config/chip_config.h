@@ -79,6 +79,7 @@ struct ChipConfig {
     int max_active_rows = 0;  ///< wordlines driven at once; a read of more takes several passes
     bool skip_zero = true;    ///< a window piece without an active wordline is not read
     double read_latency_ns = 0;
+    double pulse_ns = 0;  ///< of it, how long the cells of a driven row conduct; 0 = all of it
     ReadEnergy read_energy = ReadEnergy::kPerRow;
     double energy_pj_per_active_row = 0;  ///< current of one driven wordline's cells over one read
     double area_um2 = 0, leakage_uw = 0;

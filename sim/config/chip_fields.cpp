@@ -84,6 +84,7 @@ const std::vector<Field> kFields{
     {AT(crossbar.max_active_rows), "row", 1, 4096, kRequired, "wordlines driven at once; a read of more takes several passes"},
     {AT(crossbar.skip_zero), "", 0, 0, "true", "a crossbar whose wordlines are all inactive is not read"},
     {AT(crossbar.read_latency_ns), "ns", 0, kMaxTimeNs, kRequired, "from driving the wordlines to settled column currents; rounded up to cycles, at least 1"},
+    {AT(crossbar.pulse_ns), "ns", 0, kMaxTimeNs, "0", "with read_energy conductance: time that the cells of a driven row conduct in a read; 0 = read_latency_ns"},
     {AT(crossbar.read_energy), "", 0, 0, "\"per_row\"", "what a read's energy is"},
     {AT(crossbar.energy_pj_per_active_row), "pJ", 0, kMaxEnergyPj, kRequired, "currents of one driven wordline's cells over one read"},
     COSTS(crossbar, "one crossbar: cells, and write circuits if counted"),
@@ -220,7 +221,7 @@ const std::vector<Word> kAdcKindWords{{"sar", "successive approximation: a step 
                                       {"flash", "all bits at once, with 2^bits - 1 comparators"}};
 const std::vector<Word> kReadEnergyWords{
     {"per_row", "energy_pj_per_active_row for each driven wordline"},
-    {"conductance", "read voltage^2 x conductance x read latency of the cells on each driven wordline"}};
+    {"conductance", "read voltage^2 x conductance x pulse_ns of the cells on each driven wordline"}};
 const std::vector<Word> kNoWords;
 
 Slot slot_of(const Field& field) {

@@ -65,9 +65,9 @@ void fill_row_energies(Plan& plan, const traces::Network& network, const ChipCon
   const double on_siemens = 1e-3 / chip.device.on_resistance_kohm;
   const double off_siemens = on_siemens / chip.device.on_off_ratio;
   const int top = (1 << chip.crossbar.cell_bits) - 1;
+  const double pulse_ns = chip.crossbar.pulse_ns > 0 ? chip.crossbar.pulse_ns : chip.crossbar.read_latency_ns;
   // V^2 x ns: 1e-9 J per siemens, 1e9 aJ.
-  const double aj_per_siemens =
-      chip.device.read_voltage_v * chip.device.read_voltage_v * chip.crossbar.read_latency_ns * 1e9;
+  const double aj_per_siemens = chip.device.read_voltage_v * chip.device.read_voltage_v * pulse_ns * 1e9;
   for (auto& s : plan.stages) {
     if (s.kind != StageKind::kMvm) continue;
     const int node = network.find(plan.layers[static_cast<std::size_t>(s.layer)].name);

@@ -105,6 +105,62 @@ int draw_destination(const Destinations& destinations, int tile, int tiles, Rand
   return other < tile ? other : other + 1;
 }
 
+namespace {
+
+/// Flits on the busiest link of XY routing when every sending tile sends one. Packets go along their row
+/// first: the link from column c to c + 1 of a row carries what the row's tiles up to c send to columns
+/// beyond, the link from row r to r + 1 of a column what all tiles of the rows up to r send to it beyond.
+double busiest_xy_link(const ChipConfig& chip, const std::vector<Destinations>& all) {
+  const int columns = chip.mesh.columns;
+  const int rows = chip.mesh.rows;
+  const int tiles = columns * rows;
+  enum Side : std::size_t { kEastward, kWestward, kSouthward, kNorthward };
+  std::array<std::vector<double>, 4> load;  // per tile that the link leaves
+  for (auto& side : load) side.assign(all.size(), 0);
+  const auto at = [&](Side side, int column, int row) -> double& {
+    return load[side][static_cast<std::size_t>(row * columns + column)];
+  };
+  std::vector<double> of_row(static_cast<std::size_t>(rows));  // what its tiles send to each tile elsewhere
+  const auto uniform = [&](int column, int row) {
+    return all[static_cast<std::size_t>(row * columns + column)].uniform / (tiles - 1);
+  };
+  for (int r = 0; r < rows; ++r) {
+    for (int c = 0; c < columns; ++c) of_row[static_cast<std::size_t>(r)] += uniform(c, r);
+    double west = 0;
+    for (int c = 0; c + 1 < columns; ++c) {
+      west += uniform(c, r);
+      const double east = of_row[static_cast<std::size_t>(r)] - west;
+      at(kEastward, c, r) += west * (columns - 1 - c) * rows;
+      at(kWestward, c + 1, r) += east * (c + 1) * rows;
+    }
+  }
+  double whole = 0;
+  for (double sent : of_row) whole += sent;
+  double north = 0;
+  for (int r = 0; r + 1 < rows; ++r) {
+    north += of_row[static_cast<std::size_t>(r)];
+    for (int c = 0; c < columns; ++c) {
+      at(kSouthward, c, r) += north * (rows - 1 - r);
+      at(kNorthward, c, r + 1) += (whole - north) * (r + 1);
+    }
+  }
+  for (int t = 0; t < tiles; ++t) {
+    for (const auto& [end, probability] : all[static_cast<std::size_t>(t)].fixed) {
+      int c = t % columns;
+      int r = t / columns;
+      for (; c < end % columns; ++c) at(kEastward, c, r) += probability;
+      for (; c > end % columns; --c) at(kWestward, c, r) += probability;
+      for (; r < end / columns; ++r) at(kSouthward, c, r) += probability;
+      for (; r > end / columns; --r) at(kNorthward, c, r) += probability;
+    }
+  }
+  double most = 0;
+  for (const auto& side : load) most = std::max(most, *std::max_element(side.begin(), side.end()));
+  return most;
+}
+
+}  // namespace
+
 double throughput_bound(const ChipConfig& chip, const TrafficOptions& options) {
   const auto all = destinations_of(chip, options);
   const int columns = chip.mesh.columns;
@@ -126,6 +182,10 @@ double throughput_bound(const ChipConfig& chip, const TrafficOptions& options) {
   }
   bound = std::min(bound, sink / *std::max_element(arriving.begin(), arriving.end()));
 
+  if (chip.router.routing == Routing::kXy) {
+    const double most = busiest_xy_link(chip, all);
+    return most > 0 ? std::min(bound, link / most) : bound;
+  }
   const auto cut = [&](int before, int links, const auto& place) {  // place(tile) < before: on this side
     const int near = before * links;
     std::array<double, 2> across{};  // forward, back

@@ -45,11 +45,13 @@ std::vector<Destinations> destinations_of(const ChipConfig& chip, const TrafficO
 /// Where a packet of `tile` goes: one draw, or two for the uniform rest.
 int draw_destination(const Destinations& destinations, int tile, int tiles, RandomStream& random);
 
-/// The rate, in flits per cycle and sending tile, that no mesh of this chip can carry for all of them alike,
-/// whatever the routing: the tightest of all straight cuts between two columns or rows (expected flits across
-/// / links), and of the sources and sinks (a flit a cycle). Overloaded, tiles with a short way may get more
-/// through than others, and the mean may then be above it (not with uniform traffic). A link carries min(1, channels x buffer / (2 link + router cycles))
-/// flits a cycle, a sink's min(1, buffer / (2 link cycles)). Multicast: sources and sinks only.
+/// The rate, in flits per cycle and sending tile, above which this chip's mesh cannot carry all that the
+/// tiles send when they all send alike: the tightest of the links (expected flits on it; with west_first,
+/// which chooses among links, of all straight cuts between two columns or rows, expected flits across /
+/// links), and of the sources and sinks (a flit a cycle). Beyond it some tiles are held up more than others,
+/// and the mean over tiles, TrafficResult::accepted, may be above it, except with uniform traffic. A link
+/// carries min(1, channels x buffer / (2 link + router cycles)) flits a cycle, a sink's min(1, buffer / (2
+/// link cycles)). Multicast: sources and sinks only.
 double throughput_bound(const ChipConfig& chip, const TrafficOptions& options);
 
 }  // namespace spikeloop::sim

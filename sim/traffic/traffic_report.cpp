@@ -24,6 +24,13 @@ std::string latency_cells(const LatencyStatistics& s) {
          right(std::to_string(s.p99), 7) + right(std::to_string(s.most), 7);
 }
 
+std::string bound_line(const TrafficResult& r) {
+  const std::string rate = fixed_point(r.bound, 3);
+  if (r.options.pattern == Pattern::kUniform) return "The mesh carries at most " + rate + "\n";
+  return "The mesh carries at most " + rate +
+         " if every tile gets the same; beyond, tiles out of the way get more and the mean may be higher\n";
+}
+
 }  // namespace
 
 std::string traffic_table(const ChipConfig& chip, const std::vector<TrafficResult>& results) {
@@ -37,8 +44,8 @@ std::string traffic_table(const ChipConfig& chip, const std::vector<TrafficResul
   text += pattern_word(o.pattern) + " traffic, packets of " + count_of(o.packet_flits, "flit") +
           (o.destinations > 1 ? " to " + count_of(o.destinations, "tile") + " each" : "") + "; " +
           grouped(o.warmup) + " cycles warm-up, " + grouped(o.cycles) + " measured, seed " +
-          std::to_string(o.seed) + "\nRates in flits per cycle and sending tile, at most " +
-          fixed_point(results.at(0).bound, 3) + "; latencies in cycles\n\n";
+          std::to_string(o.seed) + "\nRates in flits per cycle and sending tile; latencies in cycles\n" +
+          bound_line(results.at(0)) + "\n";
   text +=
       "                          latency from creation            latency in the mesh           use of "
       "links\n"

@@ -38,14 +38,6 @@ std::vector<Node> chosen_nodes(const traces::TraceReader& trace, const TraceWave
       continue;
     }
     Node node{name, {}};
-    if (selection.neurons.empty()) {
-      if (info.bits() > kMostNeurons) {
-        throw InputError(trace.path(), "/nodes/" + name,
-                         std::to_string(info.bits()) + " neurons, more than waves can show",
-                         "a choice: --neurons LIST, or other nodes with --nodes PATTERN");
-      }
-      for (std::int64_t i = 0; i < info.bits(); ++i) node.neurons.push_back(i);
-    }
     for (auto i : selection.neurons) {
       if (i < info.bits()) node.neurons.push_back(i);  // nodes differ in size
     }
@@ -54,9 +46,28 @@ std::vector<Node> chosen_nodes(const traces::TraceReader& trace, const TraceWave
   return nodes;
 }
 
+/// All neurons of the smallest nodes, `room` in all; the names of the others.
+std::vector<std::string> fill_smallest(std::vector<Node>& nodes, const traces::TraceReader& trace,
+                                       std::int64_t room) {
+  const auto size = [&](const Node* node) { return trace.nodes().at(node->name).bits(); };
+  std::vector<Node*> order;
+  for (auto& node : nodes) order.push_back(&node);
+  std::stable_sort(order.begin(), order.end(), [&](auto* a, auto* b) { return size(a) < size(b); });
+  std::vector<std::string> left_out;
+  for (auto* node : order) {
+    if (size(node) > room) {
+      left_out.push_back(node->name);
+      continue;
+    }
+    room -= size(node);
+    for (std::int64_t i = 0; i < size(node); ++i) node->neurons.push_back(i);
+  }
+  return left_out;
+}
+
 }  // namespace
 
-Waves trace_waves(const traces::TraceReader& trace, const TraceWaveSelection& selection) {
+TraceWaves trace_waves(const traces::TraceReader& trace, const TraceWaveSelection& selection) {
   auto samples = selection.samples;
   if (samples.empty()) samples.push_back(0);
   const auto num_samples = static_cast<std::int64_t>(trace.samples().size());
@@ -66,7 +77,15 @@ Waves trace_waves(const traces::TraceReader& trace, const TraceWaveSelection& se
                        num_samples == 0 ? "a trace with samples" : "0 to " + std::to_string(num_samples - 1));
     }
   }
+  const int timesteps = trace.header().timesteps;
+  const auto times = static_cast<std::int64_t>(samples.size()) * timesteps;
   auto nodes = chosen_nodes(trace, selection);
+  const auto counts = static_cast<std::int64_t>(nodes.size());
+  TraceWaves result;
+  if (selection.neurons.empty()) {
+    const auto room = std::min(kMostNeurons, kMostValues / std::max<std::int64_t>(1, times) - counts);
+    result.counts_only = fill_smallest(nodes, trace, room);
+  }
   std::int64_t neurons = 0;
   for (const auto& node : nodes) neurons += static_cast<std::int64_t>(node.neurons.size());
   if (nodes.empty() || (neurons == 0 && !selection.neurons.empty())) {
@@ -75,9 +94,7 @@ Waves trace_waves(const traces::TraceReader& trace, const TraceWaveSelection& se
     throw InputError("command line", nodes.empty() ? "--nodes" : "--neurons", "no neuron of " + trace.path(),
                      "some of its nodes: " + names);
   }
-  const int timesteps = trace.header().timesteps;
-  const auto times = static_cast<std::int64_t>(samples.size()) * timesteps;
-  if (neurons > kMostNeurons || neurons * times > kMostValues) {
+  if (neurons > kMostNeurons || (neurons + counts) * times > kMostValues) {
     throw InputError("command line", neurons > kMostNeurons ? "--neurons" : "--samples",
                      std::to_string(neurons) + " neurons in " + std::to_string(times) + " timesteps",
                      "at most " + std::to_string(kMostNeurons) + " neurons and " +
@@ -85,7 +102,7 @@ Waves trace_waves(const traces::TraceReader& trace, const TraceWaveSelection& se
                          " values: choose with --nodes PATTERN, --neurons LIST, --samples LIST");
   }
 
-  Waves waves;
+  auto& waves = result.waves;
   waves.unit_ps = kUnitPs;
   waves.end_ps = times * kUnitPs;
   waves.signals = {{"trace.sample", 32}, {"trace.timestep", 32}};
@@ -131,7 +148,7 @@ Waves trace_waves(const traces::TraceReader& trace, const TraceWaveSelection& se
       }
     }
   }
-  return waves;
+  return result;
 }
 
 }  // namespace spikeloop::sim

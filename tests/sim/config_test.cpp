@@ -383,6 +383,9 @@ TEST_F(ConfigTest, RulesOverSeveralKeys) {
   EXPECT_EQ(error({{"crossbar.max_active_rows", "129"}}),
             "command line: --set crossbar.max_active_rows: found 129, expected at most the number of rows "
             "(crossbar.rows = 128)");
+  EXPECT_EQ(error({{"crossbar.read_latency_ns", "2"}, {"crossbar.pulse_ns", "3"}}),
+            "command line: --set crossbar.pulse_ns: found 3, expected at most the read latency "
+            "(crossbar.read_latency_ns = 2.000000)");
   EXPECT_EQ(error({{"adc.columns_per_adc", "7"}}),
             "command line: --set adc.columns_per_adc: found 7, expected a divisor of the number of columns "
             "(crossbar.columns = 128)");

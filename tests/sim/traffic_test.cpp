@@ -179,10 +179,12 @@ TEST(Traffic, BoundsOfThePatternsByHand) {
   // 4 x 4, deep buffers. Uniform: 8 tiles send 8 / 15 of theirs over 4 links: 0.9375.
   const auto deep = mesh_of(4, 4, 2, 8);
   EXPECT_DOUBLE_EQ(throughput_bound(deep, o), 4.0 * 15 / 64);
-  // Transpose: over the middle cut go the 4 flits of the upper right quarter, 4 links: a flit each. Over the
-  // cut behind the first column 3 flits, 4 links.
+  // Transpose, XY: tile (c, 0) sends west along row 0 to column 0, so the last link there carries 3 flits.
+  // Where routers choose: over the middle cut go the 4 flits of the upper right quarter, 4 links: a flit
+  // each.
   o.pattern = Pattern::kTranspose;
-  EXPECT_DOUBLE_EQ(throughput_bound(deep, o), 1);
+  EXPECT_DOUBLE_EQ(throughput_bound(deep, o), 1.0 / 3);
+  EXPECT_DOUBLE_EQ(throughput_bound(mesh_of(4, 4, 2, 8, Routing::kWestFirst), o), 1);
   // Hotspot: the tile gets 15 * (0.5 + 0.5 / 15) flits.
   o.pattern = Pattern::kHotspot;
   o.hotspot_share = 0.5;
@@ -196,6 +198,36 @@ TEST(Traffic, BoundsOfThePatternsByHand) {
   EXPECT_DOUBLE_EQ(throughput_bound(mesh_of(4, 4, 1, 1), o), 4.0 * 15 / 64 / 3);
   o.destinations = 4;
   EXPECT_DOUBLE_EQ(throughput_bound(mesh_of(4, 4, 8, 1), o), 0.125);
+}
+
+/// With uniform traffic each link of a cut carries the same, and both ways of counting agree: on any mesh.
+TEST(Traffic, UniformBoundIsTheCutsWhateverTheRouting) {
+  const TrafficOptions o;
+  for (const auto& [columns, rows] : {std::pair{8, 8}, std::pair{5, 3}, std::pair{2, 7}, std::pair{6, 1}}) {
+    EXPECT_NEAR(throughput_bound(mesh_of(columns, rows, 2, 8), o),
+                throughput_bound(mesh_of(columns, rows, 2, 8, Routing::kWestFirst), o), 1e-12)
+        << columns << " x " << rows;
+  }
+}
+
+/// Nine tenths of the bound pass; of one and a half times the bound something is held up.
+TEST(Traffic, TheBoundOfXyIsWhereQueuesGrow) {
+  for (const auto pattern : {Pattern::kTranspose, Pattern::kHotspot}) {
+    TrafficOptions o;
+    o.pattern = pattern;
+    o.packet_flits = 1;
+    o.hotspot_share = 0.5;
+    o.warmup = 1000;
+    o.cycles = 4000;
+    const auto chip = mesh_of(8, 8, 8, 8);
+    const double bound = throughput_bound(chip, o);
+    o.rate = 0.9 * bound;
+    EXPECT_FALSE(run_traffic(chip, o).saturated) << pattern_word(pattern);
+    o.rate = 1.5 * bound;
+    const auto r = run_traffic(chip, o);
+    EXPECT_TRUE(r.saturated) << pattern_word(pattern);
+    EXPECT_NE(traffic_table(chip, {r}).find("if every tile gets the same"), std::string::npos);
+  }
 }
 
 /// Far beyond saturation, with packets of all lengths; the mesh itself throws when nothing moves any more,

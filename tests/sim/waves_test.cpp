@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 
 #include "sim/engine/run.h"
 #include "sim/waves/chip_waves.h"
@@ -367,7 +368,7 @@ TEST(TraceWaves, ShowWhoFiresInWhichTimestep) {
   TraceWaveSelection selection;
   selection.samples = {0, 1};
   selection.neurons = {1, 4};
-  const auto vcd = written(trace_waves(reader, selection));
+  const auto vcd = written(trace_waves(reader, selection).waves);
   EXPECT_EQ(vcd.timescale, "1ns");
   EXPECT_EQ(vcd.end, 8);
   EXPECT_EQ(vcd.signals.at("SystemC.trace.sample"), (Changes{{0, 0}, {4, 1}}));
@@ -386,21 +387,31 @@ TEST(TraceWaves, ShowWhoFiresInWhichTimestep) {
   EXPECT_THROW(trace_waves(reader, selection), InputError);
 }
 
-TEST(TraceWaves, RefuseMoreThanAViewerIsFor) {
-  const auto network =
-      NetworkBuilder({1, 80, 80}).conv("c", "input", 4, 1).lif("lif", {"c"}).output("lif", {4, 80, 80}, 1);
+/// 25,600 neurons beside 12,800 and 6,400: the smaller two fit a viewer's 20,000, and each has its count.
+TEST(TraceWaves, ShowTheNeuronsOfTheLayersThatFit) {
+  const auto network = NetworkBuilder({1, 80, 80})
+                           .conv("c1", "input", 4, 1)
+                           .lif("large", {"c1"})
+                           .conv("c2", "large", 2, 1)
+                           .lif("middle", {"c2"})
+                           .conv("c3", "middle", 1, 1)
+                           .lif("small", {"c3"})
+                           .output("small", {1, 80, 80}, 1);
   TemporaryFolder folder;
   traces::write_trace(folder.file("t.h5"), testing::random_trace(network, 1, 0.1, 1));
   const traces::TraceReader reader(folder.file("t.h5"));
-  try {
-    trace_waves(reader, {});
-    ADD_FAILURE() << "25600 neurons";
-  } catch (const InputError& error) {
-    EXPECT_NE(std::string(error.what()).find("--neurons"), std::string::npos) << error.what();
-  }
+  const auto all = trace_waves(reader, {});
+  EXPECT_EQ(all.counts_only, std::vector<std::string>{"large"});
+  EXPECT_EQ(all.waves.signals.size(), 2U + 3U + 12800U + 6400U);
   TraceWaveSelection selection;
+  selection.nodes = {"large"};
   selection.neurons = {0, 1};
-  EXPECT_EQ(trace_waves(reader, selection).signals.size(), 5U);
+  const auto chosen = trace_waves(reader, selection);
+  EXPECT_EQ(chosen.waves.signals.size(), 5U);
+  EXPECT_TRUE(chosen.counts_only.empty());
+  selection.neurons.resize(25'600);
+  std::iota(selection.neurons.begin(), selection.neurons.end(), 0);
+  EXPECT_THROW(trace_waves(reader, selection), InputError) << "a choice that is too large is refused";
 }
 
 }  // namespace

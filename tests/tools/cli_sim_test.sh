@@ -65,6 +65,7 @@ good small --check "$root/hwconfigs/rram-32nm-small.json"
 contains small.txt "4 x 4 mesh = 16 tiles"
 good placed --check "$chip" --network network.nir
 contains placed.txt "the network on it"
+contains placed.txt "input the same at every timestep"
 bad "network.nir: mapping: found a network that needs " --check "$chip" --network network.nir \
   --set mesh.columns=1 --set mesh.rows=1
 
@@ -96,6 +97,13 @@ code=0
 [[ $code == 1 ]] || complain "verify of a wrong case ended with $code, not 1"
 contains verify.txt "FAIL  one layer"
 contains verify.txt "1 of 2 files agree"
+echo '{"name": ' >malformed.json
+code=0
+"$program" verify spikesim case.json malformed.json wrong.json case.json >verify.txt 2>verify.err || code=$?
+[[ $code == 2 ]] || complain "verify of a malformed case ended with $code, not 2"
+contains verify.err "spikeloop-sim: malformed.json: "
+contains verify.txt "FAIL  one layer"
+contains verify.txt "2 of 4 files agree, 1 could not be compared"
 good quiet "${sim[@]}" --out second.json --quiet
 if [[ -s quiet.txt || -s quiet.err ]]; then complain "--quiet prints"; fi
 cmp -s first.json second.json || complain "two runs wrote different measurements"
@@ -136,6 +144,7 @@ good window "${sim[@]}" --waves window.vcd --wave-window 100:200 --wave-signals 
 if [[ $(tail -n 1 window.vcd) != "#200000" ]]; then complain "the window ends at $(tail -n 1 window.vcd)"; fi
 good spikes wave trace.h5 --out spikes.vcd --nodes 'lif*' --neurons 0-3 --samples 0,2
 contains spikes.vcd '$scope module lif2 $end'
+if [[ -s spikes.err ]]; then complain "wave says '$(cat spikes.err)' though all fits"; fi
 if command -v vcd2fst >/dev/null; then
   good fst "${sim[@]}" --samples 1 --waves run.fst
   cp run.fst first.fst
@@ -197,7 +206,17 @@ bad "command line: verify: found nothing" verify
 bad "command line: verify: found \"simspike\"" verify simspike case.json
 bad "none.json: " verify spikesim none.json
 bad "trace.h5: /: found no JSON object" verify spikesim trace.h5
-bad "command line: --trace: found it beside --check" --check "$chip" --trace trace.h5
+for option in --trace=trace.h5 --hw=x --samples=0 --engine=fast --functional --functional-only --ideal-adc-bits \
+  --seed=0 --out=out.json --compare-analytic --waves=w.vcd --wave-signals=x --wave-window=0:1 --wave-sample=0 --quiet; do
+  bad "command line: ${option%%=*}: found it beside --check" --check "$chip" "$option"
+done
+for option in --functional --engine=fast --compare-analytic --waves=w.vcd --wave-signals=x --wave-window=0:1 \
+  --wave-sample=0; do
+  bad "command line: ${option%%=*}: found it beside --functional-only" "${sim[@]}" "${out[@]}" --functional-only "$option"
+done
+for option in --functional --ideal-adc-bits; do
+  bad "command line: $option: found it beside --compare-analytic" "${sim[@]}" "${out[@]}" --compare-analytic "$option"
+done
 bad "command line: --schedule: found \"fast\", expected pipelined, timestep_sequential or layer_sequential" \
   "${sim[@]}" "${out[@]}" --schedule fast
 bad 'command line: --set: found "crossbar.rows", expected path=value' "${sim[@]}" "${out[@]}" --set crossbar.rows
@@ -218,6 +237,10 @@ for window in '' : 5 5:5 6:5 -1:5 a:b 1:2:3; do
   if [[ $window == : ]]; then continue; fi # all of it
   bad "command line: --wave-window: found " "${sim[@]}" "${out[@]}" --waves w.vcd --wave-window="$window"
 done
+bad "command line: --wave-window: found cycle 99999999" "${sim[@]}" "${out[@]}" --quiet --waves w.vcd \
+  --wave-window 99999999:
+bad "command line: --out: found w.vcd, which --waves writes too" "${sim[@]}" --waves w.vcd --out w.vcd
+bad "command line: --out: found ./w.gtkw, which --waves writes too" "${sim[@]}" --waves w.vcd --out ./w.gtkw
 bad "command line: --out: found \"w.txt\"" wave trace.h5 --out w.txt
 bad "command line: TRACE: found nothing" wave
 bad "command line: --nodes: found no neuron" wave trace.h5 --out w.vcd --nodes x

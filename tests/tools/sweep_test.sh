@@ -67,6 +67,11 @@ contains accuracy/table.csv "number,adc.bits,device.variation,status,pareto,samp
 contains accuracy.txt "4 combinations, 4 measured"
 "${computed[@]}" --functional --out both >both.txt 2>both.err || complain "a functional sweep ended with $?: $(cat both.err)"
 contains both/table.csv ",accuracy"
+contains accuracy/table.json '"--functional-only"'
+"${computed[@]}" --functional-only --seed 0 --out seed0 --quiet || complain "a sweep with a seed ended with $?"
+cmp accuracy/table.csv seed0/table.csv || complain "--seed 0 is not the default"
+"${computed[@]}" --functional-only --seed 5 --out seed5 --quiet || complain "a sweep with another seed ended with $?"
+cmp -s accuracy/runs/0001/measurement.json seed5/runs/0001/measurement.json && complain "--seed changes nothing"
 contains both/table.csv ",latency_ns"
 if [[ $(wc -l <one/times.csv) != 25 ]]; then complain "no times: $(cat one/times.csv)"; fi
 # A row holds what spikeloop-sim measures: the last one, all of 128, 8, 8, 4, 1.
@@ -148,6 +153,12 @@ bad 'one/sweep.json: settings: found samples "" where this command has "0-1", ex
 sed 's/"frequency_mhz": 1000/"frequency_mhz": 500/' "$chip" >slow.json
 bad 'one/sweep.json: settings: found chips_sha256 ' --network network.nir --trace trace.h5 --hw slow.json \
   "${axes[@]}" --out one
+mkdir rebuilt && cp "$program" "$(dirname "$program")/spikeloop-job" rebuilt
+echo >>rebuilt/spikeloop-sim
+this_program=$program
+program=$work/rebuilt/spikeloop-sim
+bad 'one/sweep.json: settings: found simulator_sha256 ' "${files[@]}" "${axes[@]}" --out one
+program=$this_program
 mkdir other && touch other/file
 bad 'other: open: found a folder with files but no sweep.json' "${files[@]}" "${axes[@]}" --out other
 
@@ -165,6 +176,9 @@ bad "trace.h5: /samples: found no sample at position 4" "${files[@]}" --set mesh
 bad "none.nir: open: " --network none.nir --trace trace.h5 --hw "$chip" --set mesh.rows=1 --out no
 bad "none.h5: open: " --network network.nir --trace none.h5 --hw "$chip" --set mesh.rows=1 --out no
 bad "none.json: open: " --network network.nir --trace trace.h5 --hw none.json --set mesh.rows=1,2 --out no
+bad "command line: --seed: found it without --functional" "${files[@]}" --set mesh.rows=1 --seed 1 --out no
+bad "command line: --engine: found it beside --functional-only" "${files[@]}" --set mesh.rows=1 --functional-only \
+  --engine fast --out no
 if [[ -e no ]]; then complain "a wrong command left a folder"; fi
 
 if [[ $failed == 0 ]]; then echo "sweep_test: passed"; fi

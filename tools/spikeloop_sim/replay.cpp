@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <boost/program_options/value_semantic.hpp>
 #include <cstdint>
+#include <filesystem>
 #include <iostream>
 #include <set>
 #include <string>
@@ -15,6 +16,7 @@
 #include "sim/network_description.h"
 #include "sim/report.h"
 #include "sim/simulate.h"
+#include "sim/waves/waves.h"
 #include "tools/spikeloop_sim/commands.h"
 #include "tools/spikeloop_sim/wave_options.h"
 #include "traces/nir.h"
@@ -108,6 +110,50 @@ sim::Engine engine_of(const Options& options) {
   throw InputError("command line", "--engine", '"' + options.engine + '"', "fast or reference");
 }
 
+/// Options that would be ignored beside another one, or say something wrong there, are refused.
+struct Pairs {
+  const char* option;
+  std::vector<const char*> not_beside;
+  const char* expected;
+};
+const std::vector<Pairs>& pairs_without_sense() {
+  static const std::vector<Pairs> pairs{
+      {"check",
+       {"trace", "hw", "samples", "engine", "functional", "functional-only", "ideal-adc-bits", "seed", "out",
+        "compare-analytic", "waves", "wave-signals", "wave-window", "wave-sample", "quiet"},
+       "either --check or a simulation"},
+      {"functional-only",
+       {"functional", "engine", "compare-analytic", "waves", "wave-signals", "wave-window", "wave-sample"},
+       "accuracy alone, or --functional, which replays too"},
+      {"compare-analytic",
+       {"functional", "ideal-adc-bits"},
+       "one of them: the analytic models take the trace's spikes, a functional run replays its own"}};
+  return pairs;
+}
+
+void require_sense(const CommandLine& line) {
+  for (const auto& pairs : pairs_without_sense()) {
+    if (!line.given(pairs.option)) continue;
+    for (const char* other : pairs.not_beside) {
+      if (!line.given(other)) continue;
+      throw InputError("command line", std::string("--") + other, std::string("it beside --") + pairs.option,
+                       pairs.expected);
+    }
+  }
+}
+
+/// Two outputs of one run under one name would leave only the last.
+void require_different_files(const Options& options) {
+  if (options.out.empty() || options.waves.file.empty()) return;
+  const auto place = [](const std::string& name) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(name));
+  };
+  for (const auto& waves : {options.waves.file, sim::save_file_name(options.waves.file)}) {
+    if (place(waves) == place(options.out))
+      throw InputError("command line", "--out", options.out + ", which --waves writes too", "two names");
+  }
+}
+
 void simulate(const CommandLine& line, const Options& options) {
   for (const Given& given :
        {Given{"--network", options.network}, Given{"--trace", options.trace}, Given{"--hw", options.hw}}) {
@@ -122,12 +168,13 @@ void simulate(const CommandLine& line, const Options& options) {
     how.functional.emplace();
     how.functional->seed = parse_seed(options.seed, "--seed");
     how.functional->ideal_adc_bits = options.ideal_adc_bits;
-  } else if (line.given("seed") && !line.values["seed"].defaulted()) {
+  } else if (line.given("seed")) {
     throw InputError("command line", "--seed", "it without --functional",
                      "--functional or --functional-only too");
   }
   const sim::ChipConfig chip = sim::read_chip_config(options.hw, overrides_of(options));
   if (!options.out.empty()) require_writable(options.out, "--out");
+  require_different_files(options);
   const traces::Network network = traces::read_nir(options.network);
   const traces::TraceReader trace(options.trace);
   how.network_path = options.network;
@@ -150,18 +197,12 @@ void simulate(const CommandLine& line, const Options& options) {
     json = sim::add_to_json(json, comparison);
     text += "\n" + sim::table(comparison);
   }
+  waves.write();  // first: what it refuses must not leave half of the results
   if (!options.out.empty()) write_file(options.out, json);
   if (!options.quiet) std::cout << text;
-  waves.write();
 }
 
 void check(const Options& options) {
-  for (const Given& given :
-       {Given{"--trace", options.trace}, Given{"--hw", options.hw}, Given{"--samples", options.samples},
-        Given{"--out", options.out}, Given{"--waves", options.waves.file}}) {
-    if (given.value.empty()) continue;
-    throw InputError("command line", given.option, "it beside --check", "either --check or a simulation");
-  }
   const sim::ChipConfig chip = sim::read_chip_config(options.check, overrides_of(options));
   if (options.network.empty()) {
     std::cout << sim::describe_chip(chip);
@@ -180,6 +221,7 @@ int replay_command(const Arguments& arguments) {
   line.usage = kUsage;
   describe(options, line.options);
   if (!line.parse(arguments)) return 0;
+  require_sense(line);
   if (line.given("version")) {
     std::cout << "spikeloop-sim " << SPIKELOOP_VERSION << '\n';
   } else if (line.given("help-config")) {

@@ -30,7 +30,8 @@ int wave_command(const Arguments& arguments) {
   add("nodes", po::value(&selection.nodes)->value_name("PATTERN"),
       "only layers whose name matches, like 'cell1.*'; may be repeated");
   add("neurons", po::value(&neurons)->value_name("LIST"),
-      "only these neurons of each layer, in H, W, C order, like 0-63; default: all");
+      "only these neurons of each layer, in H, W, C order, like 0-63; default: all of as many layers as a "
+      "viewer takes, the smallest first");
   line.positional.add("trace", 1);
   if (!line.parse(arguments)) return 0;
   file = line.required("trace");
@@ -39,7 +40,13 @@ int wave_command(const Arguments& arguments) {
   if (!samples.empty()) selection.samples = parse_records(samples, "--samples");
   if (!neurons.empty()) selection.neurons = parse_records(neurons, "--neurons");
   const traces::TraceReader trace(file);
-  const auto waves = sim::trace_waves(trace, selection);
+  const auto [waves, counts_only] = sim::trace_waves(trace, selection);
+  if (!counts_only.empty()) {
+    std::string names;
+    for (const auto& name : counts_only) names += (names.empty() ? "" : ", ") + name;
+    std::cerr << "spikeloop-sim: too many neurons for a viewer, only the number of spikes of " << names
+              << "; choose with --neurons LIST or --nodes PATTERN\n";
+  }
   sim::write_waves(out, waves);
   std::cout << out << ": " << waves.signals.size() << " signals, " << waves.changes.size() << " changes, "
             << waves.end_ps / waves.unit_ps << " timesteps; layout in " << sim::save_file_name(out) << '\n';

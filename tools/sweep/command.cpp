@@ -33,7 +33,7 @@ struct Options {
   SweepSettings settings;
   SweepPlaces places;
   std::vector<std::string> set;
-  std::string schedules;
+  std::string schedules, seed;
   bool functional = false, functional_only = false;
 };
 
@@ -51,6 +51,8 @@ void describe(Options& o, po::options_description& options) {
       "fast or reference");
   add("functional", po::bool_switch(&o.functional), "the crossbars compute too: accuracy on the chip");
   add("functional-only", po::bool_switch(&o.functional_only), "accuracy alone, without latency and energy");
+  add("seed", po::value(&o.seed)->value_name("N"),
+      "of the devices and noise of a functional run; default: 0");
   add("out", po::value(&o.places.out)->value_name("FOLDER"), "where everything goes");
   add("jobs", po::value(&o.places.jobs)->value_name("N"), "processes at a time; default: one per core");
   add("limit", po::value(&o.places.limit)->value_name("N")->default_value(o.places.limit),
@@ -81,8 +83,17 @@ void check(Options& o, const CommandLine& line) {
   if (!o.settings.samples.empty()) parse_records(o.settings.samples, "--samples");
   if (o.functional && o.functional_only)
     throw InputError("command line", "--functional-only", "--functional as well", "one of them");
+  if (o.functional_only && line.given("engine"))
+    throw InputError("command line", "--engine", "it beside --functional-only", "--functional in its place");
+  o.settings.replays = !o.functional_only;
   if (o.functional) o.settings.options.emplace_back("--functional");
   if (o.functional_only) o.settings.options.emplace_back("--functional-only");
+  if (line.given("seed")) {
+    if (!o.functional && !o.functional_only)
+      throw InputError("command line", "--seed", "it without --functional",
+                       "--functional or --functional-only too");
+    o.settings.options.push_back("--seed=" + std::to_string(parse_seed(o.seed, "--seed")));
+  }
 }
 
 }  // namespace

@@ -174,6 +174,7 @@ std::string Sweep::identity() const {
   const Json json{{"format", "spikeloop.sweep_settings"},
                   {"version", 1},
                   {"program", SPIKELOOP_VERSION},
+                  {"simulator_sha256", sha256_hex(read_file(places_.programs + "/spikeloop-sim"))},
                   {"network_sha256", sha256_hex(read_file(settings_.network))},
                   {"trace_sha256", sha256_hex(read_file(settings_.trace))},
                   {"set", set},
@@ -266,9 +267,9 @@ void Sweep::submit(const SweepRow& row) {
               "--network=" + settings_.network,
               "--trace=" + settings_.trace,
               "--hw=" + settings_.hw,
-              "--engine=" + settings_.engine,
               "--out=" + folder + "/measurement.json",
               "--quiet"};
+  if (settings_.replays) job.argv.push_back("--engine=" + settings_.engine);
   if (!settings_.samples.empty()) job.argv.push_back("--samples=" + settings_.samples);
   for (std::size_t i = 0; i < row.values.size(); ++i)
     job.argv.push_back("--set=" + settings_.axes[i].path + '=' + row.values[i]);

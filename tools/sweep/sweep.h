@@ -8,10 +8,11 @@
 
 /// Measures one network with one trace on many variants of a chip, each in a process of spikeloop-sim.
 ///
-/// A sweep lives in a folder: sweep.json says what is swept, runs/NUMBER/ has the measurement of a
-/// combination (measurement.json), its row (row.json, written last: what counts as done) and its log, and at
-/// the end table.csv, table.json and times.csv. The tables are the same bytes however many processes worked
-/// and however often the sweep was stopped; what depends on the machine is in times.csv.
+/// A sweep lives in a folder: sweep.json says what is swept, and by which build of the simulator,
+/// runs/NUMBER/ has the measurement of a combination (measurement.json), its row (row.json, written last:
+/// what counts as done) and its log, and at the end table.csv, table.json and times.csv. The tables are the
+/// same bytes however many processes worked and however often the sweep was stopped; what depends on the
+/// machine is in times.csv.
 namespace spikeloop::tools {
 
 /// What decides the results.
@@ -20,6 +21,7 @@ struct SweepSettings {
   std::vector<Axis> axes;
   std::string samples;  ///< "" = all
   std::string engine = "fast";
+  bool replays = true;               ///< false: accuracy alone, which no engine takes part in
   std::vector<std::string> options;  ///< handed on to spikeloop-sim as they are: "--functional"
 };
 

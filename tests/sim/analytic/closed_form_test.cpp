@@ -26,7 +26,6 @@ Draw draw(std::uint64_t seed, double rate) {
   Draw d;
   d.network = testing::random_network(random);
   d.chip = testing::random_chip(random, d.network);
-  d.chip.crossbar.read_energy = ReadEnergy::kPerRow;  // the closed form knows no weights
   auto data = testing::random_trace(d.network, 1, std::min(rate, 1.0), seed);
   if (rate > 1) {
     for (auto& value : data.input.data) value = -1;  // two's complement: all bits

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "sim/analytic/spikesim_event.h"
 #include "sim/mapping/plan.h"
@@ -105,6 +107,40 @@ TEST_F(ComparisonTest, ReasonsHaveTheMeasuredNumbers) {
   EXPECT_GT(reason("classes", "not_modelled"), 0);
   EXPECT_NEAR(reason("classes", "not_modelled"), layer("classes").energy_pj, 1e-12);
   EXPECT_GT(reason("conv1", "leakage"), 0);
+}
+
+/// Both samples weigh the same: each number is the mean of those of the samples alone.
+TEST_F(ComparisonTest, NumbersAreMeansOverTheSamples) {
+  const traces::TraceReader trace(folder_.file("t.h5"));
+  std::vector<Comparison> alone;
+  for (const std::int64_t sample : {0, 1}) {
+    SimulateOptions one;
+    one.positions = {sample};
+    alone.push_back(
+        compare_analytic(network_, trace, chip_, simulate(network_, trace, chip_, one), {sample}, "net"));
+  }
+  const auto value = [](const LayerComparison& layer, const std::string& name) {
+    for (const auto& r : layer.reasons)
+      if (r.name == name) return r.value;
+    return 0.0;
+  };
+  double apart = 0;
+  for (std::size_t i = 0; i < c_.layers.size(); ++i) {
+    SCOPED_TRACE(c_.layers[i].name);
+    const auto& a = alone[0].layers[i];
+    const auto& b = alone[1].layers[i];
+    apart += std::abs(a.span_ns - b.span_ns);
+    EXPECT_NEAR(c_.layers[i].span_ns, (a.span_ns + b.span_ns) / 2, 1e-9);
+    EXPECT_NEAR(c_.layers[i].busy_ns, (a.busy_ns + b.busy_ns) / 2, 1e-9);
+    EXPECT_NEAR(value(c_.layers[i], "stalls"), (value(a, "stalls") + value(b, "stalls")) / 2, 1e-9);
+  }
+  EXPECT_GT(apart, 0) << "two samples that take the same time show nothing";
+}
+
+TEST_F(ComparisonTest, TakesNoMeasurementOfOtherSpikes) {
+  m_.functional.emplace();
+  EXPECT_THROW(compare_analytic(network_, traces::TraceReader(folder_.file("t.h5")), chip_, m_, {}, "net"),
+               std::invalid_argument);
 }
 
 TEST_F(ComparisonTest, EveryReasonIsAListedOne) {

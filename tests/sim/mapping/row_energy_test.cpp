@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sim/rules/timing.h"
 #include "sim/simulate.h"
 #include "tests/support/tiny.h"
 
@@ -45,6 +46,15 @@ const Stage& conv_stage(const Plan& plan) {
 TEST(RowEnergy, DifferentialPairs) {
   const auto plan = make_plan(weighted(), conducting_chip(), 1, 1, "net");
   EXPECT_EQ(conv_stage(plan).row_energy_aj, (std::vector<std::vector<std::int64_t>>{{230'000, 420'000}}));
+}
+
+/// Cells that conduct for 1 of the 2 ns take half of it; the chip's times are the same.
+TEST(RowEnergy, APulseMayBeShorterThanTheRead) {
+  auto chip = conducting_chip();
+  chip.crossbar.pulse_ns = 1;
+  const auto plan = make_plan(weighted(), chip, 1, 1, "net");
+  EXPECT_EQ(conv_stage(plan).row_energy_aj, (std::vector<std::vector<std::int64_t>>{{115'000, 210'000}}));
+  EXPECT_EQ(make_timing(chip).read_cycles, make_timing(conducting_chip()).read_cycles);
 }
 
 /// w + 16 in two slices of 4 bits, 2 outputs, a reference column at 15: 5 columns, 125 uS and 75 uS of the

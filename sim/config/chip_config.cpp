@@ -357,6 +357,10 @@ void check_together(const Reading& reading) {
   check(x.columns >= columns, "crossbar.columns",
         "at least the " + std::to_string(columns) + " columns of one weight" +
             say("weight_bits", chip.weight_bits) + say("crossbar.cell_bits", x.cell_bits));
+  check(chip.device.stuck_on_fraction + chip.device.stuck_off_fraction <= 1 + 1e-12,
+        "device.stuck_off_fraction",
+        "at most the share of cells that are not stuck on (device.stuck_on_fraction = " +
+            number_text(chip.device.stuck_on_fraction) + ")");
   check(clock_grid_hz(chip) > 0, chip.clock.array_mhz > 0 ? "clock.array_mhz" : "clock.network_mhz",
         "clocks whose edges lie on a grid of 1 ps or more, like multiples of 1 MHz");
   check(chip.host_port.column < chip.mesh.columns, "host_port.column",

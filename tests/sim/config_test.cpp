@@ -259,7 +259,7 @@ TEST_F(ConfigTest, WrongWordsListTheAllowedOnes) {
 TEST_F(ConfigTest, MissingKeysPointAtTheirObject) {
   EXPECT_EQ(error_of(edited("\"cell_bits\": 2,\n", "\n")),
             "chip.json: /crossbar/cell_bits" + at_line("\"crossbar\": {") +
-                "found nothing, expected an integer from 1 to 8");
+                "found nothing, expected an integer from 1 to 4");
   EXPECT_EQ(error_of(edited("\"name\": \"rram-32nm\",", "")),
             "chip.json: /name (line 1): found nothing, expected a text");
   EXPECT_EQ(error_of(edited("    \"source\": \"as node_adder\"", "    \"lanes\": 1").c_str()),
@@ -382,6 +382,13 @@ TEST_F(ConfigTest, RulesOverSeveralKeys) {
             "command line: --set crossbar.columns: found 4, expected at least the 8 columns of one weight "
             "(weight_bits = 8) (crossbar.cell_bits = 2)");
   EXPECT_EQ(error({{"crossbar.columns", "8"}, {"adc.columns_per_adc", "2"}}), "");
+  for (const char* bits : {"1", "2", "3", "4"}) EXPECT_EQ(error({{"crossbar.cell_bits", bits}}), "");
+  EXPECT_EQ(error({{"crossbar.cell_bits", "5"}}),
+            "command line: --set crossbar.cell_bits: found 5, expected an integer from 1 to 4");
+  EXPECT_EQ(error({{"device.stuck_on_fraction", "0.3"}, {"device.stuck_off_fraction", "0.7"}}), "");
+  EXPECT_EQ(error({{"device.stuck_on_fraction", "0.5"}, {"device.stuck_off_fraction", "0.75"}}),
+            "command line: --set device.stuck_off_fraction: found 0.75, expected at most the share of cells "
+            "that are not stuck on (device.stuck_on_fraction = 0.5)");
   EXPECT_EQ(
       error({{"host_port.column", "8"}}),
       "command line: --set host_port.column: found 8, expected a column of the mesh (mesh.columns = 8)");
@@ -490,7 +497,7 @@ TEST_F(ConfigTest, DescriptionAddsUp) {
   has("4 PEs with 8 crossbars each = 32 crossbars");
   has("8 bits = 4 slices x 2 columns = 8 cells");
   has("4,194,304 weights at most (4096.0 KiB) in 2,048 crossbars");  // 2048 x 128 x 128 / 8
-  has("32 rows of level 3 add up to 96: 7 ADC bits needed, 6 there: full columns are rounded or clipped");
+  has("32 rows of level 3 add up to 96: 7 ADC bits needed, 6 there: sums above 63 are clipped");
   has("128 inputs x 16 outputs = 2,048 weights\n");
   has("16,384 and 65,536 weights");  // x 8 crossbars x 4 PEs
   has("64 channels without a spike: 1 flit, as bitmap: 2 flits, as values: 17 flits");  // 32, 96, 1056 bits

@@ -509,6 +509,24 @@ TEST_F(ConfigTest, DescriptionAddsUp) {
   has("93.4242 mm2   100.0 %");
 }
 
+TEST_F(ConfigTest, ExactSumsAreThoseOfTheAdcThatComputes) {
+  const auto says = [](const Overrides& overrides, const std::string& text) {
+    const std::string all = describe_chip(read_chip_config(kMainChip, overrides));
+    const auto at = all.find("exact sums");
+    std::string found = all.substr(at, all.find("largest map") - at);
+    for (auto end = found.find("\n  "); end != std::string::npos; end = found.find("\n  "))
+      found.replace(end, found.find_first_not_of(" \n", end) - end, " ");
+    EXPECT_NE(found.find(text), std::string::npos) << found;
+  };
+  says({{"adc.bits", "7"}}, "7 ADC bits needed, 7 there: every sum is exact");
+  says({{"adc.bits", "7"}, {"adc.full_scale_levels", "127"}}, "every sum is exact");
+  says({{"adc.full_scale_levels", "126"}}, "a code is 2.00 levels, sums are rounded");
+  says({{"adc.full_scale_levels", "94.5"}},
+       "a code is 1.50 levels, sums are rounded, and those above 94.5 are");
+  says({{"adc.bits", "7"}, {"adc.full_scale_levels", "63.5"}},
+       "a code is 0.50 levels, sums are rounded, and");
+}
+
 TEST(TextFormat, NumbersForPeople) {
   EXPECT_EQ(grouped(0), "0");
   EXPECT_EQ(grouped(999), "999");

@@ -363,6 +363,10 @@ void check_together(const Reading& reading) {
                                   std::pair{"clock.network_mhz", chip.clock.network_mhz}}) {
     check(mhz == 0 || mhz >= 0.001, path, "0 (the tiles' clock) or at least 0.001");
   }
+  check(chip.device.stuck_on_fraction + chip.device.stuck_off_fraction <= 1 + 1e-12,
+        "device.stuck_off_fraction",
+        "at most the share of cells that are not stuck on (device.stuck_on_fraction = " +
+            number_text(chip.device.stuck_on_fraction) + ")");
   check(clock_grid_hz(chip) > 0, chip.clock.array_mhz > 0 ? "clock.array_mhz" : "clock.network_mhz",
         "clocks whose edges lie on a grid of 1 ps or more, like multiples of 1 MHz");
   check(chip.host_port.column < chip.mesh.columns, "host_port.column",

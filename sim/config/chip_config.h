@@ -25,6 +25,8 @@ enum class Routing { kXy, kWestFirst };        ///< both minimal and free of dea
 enum class AdcKind { kSar, kFlash };
 enum class ReadEnergy { kPerRow, kConductance };  ///< of a crossbar
 
+constexpr int kMaxCellBits = 4;  ///< of crossbar.cell_bits
+
 struct ChipConfig {
   std::string path;  ///< file it was read from, as given
   std::string name, description;
@@ -74,6 +76,8 @@ struct ChipConfig {
   struct Pe {
     int crossbars = 0;
   } pe;
+  /// A dummy column of level-0 cells gives every read its baseline, the off current of the driven rows, which
+  /// is subtracted before the conversion; area and energy of that column are part of the crossbar's numbers.
   struct Crossbar {
     int rows = 0, columns = 0, cell_bits = 0;
     int max_active_rows = 0;  ///< wordlines driven at once; a read of more takes several passes
@@ -99,8 +103,8 @@ struct ChipConfig {
     double variation = 0;                                  ///< std of a cell's conductance, relative
     double stuck_on_fraction = 0, stuck_off_fraction = 0;  ///< of all cells
     double drift_exponent = 0, drift_time_s = 1;           ///< G(t) = G(1 s) * t^-exponent
-    double read_noise = 0;                                 ///< std of a column current per read, relative
-    double wire_resistance_ohm = 0;                        ///< of a wordline or bitline, cell to cell
+    double read_noise = 0;           ///< std of a cell's current per read, relative; cells are independent
+    double wire_resistance_ohm = 0;  ///< of a wordline or bitline, cell to cell
   } device;
   /// Energy, area, leakage and latency are given at reference_bits; others follow by kind (adc_law.h).
   struct Adc {
@@ -108,7 +112,7 @@ struct ChipConfig {
     int bits = 0;
     int reference_bits = 0;
     int pipeline_stages = 1;       ///< conversions in flight: one starts every latency / stages
-    double full_scale_levels = 0;  ///< column sum, in cell levels, of the top code; 0 = the largest possible
+    double full_scale_levels = 0;  ///< column sum, in cell levels, of the top code; 0 = a code per level
     double offset_lsb = 0;         ///< std of an ADC's offset
     double inl_lsb = 0;            ///< largest deviation of its curve from a line
     int columns_per_adc = 0;       ///< mux ratio: conversions in sequence per read

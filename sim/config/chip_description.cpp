@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -8,6 +9,7 @@
 #include "sim/config/chip_texts.h"
 #include "sim/config/text_format.h"
 #include "sim/energy.h"
+#include "sim/functional/adc.h"
 #include "sim/rules/timing.h"
 
 namespace spikeloop::sim {
@@ -57,12 +59,6 @@ std::string cut_line(const std::string& label, const std::string& text) {
   std::string out = "  " + left(label, kLabelWidth) + text;
   if (out.size() > kPage) out = out.substr(0, kPage - 4) + " ...";
   return out + "\n";
-}
-
-int ceil_log2(std::int64_t n) {
-  int bits = 0;
-  while ((std::int64_t{1} << bits) < n) ++bits;
-  return bits;
 }
 
 std::string word_of(const ChipConfig& chip, const char* path) {
@@ -124,6 +120,23 @@ std::string structure(const ChipConfig& chip, const Timing& timing) {
   return out;
 }
 
+/// Whether the ADC tells apart whatever a column of ideal cells may add up to.
+std::string exact_sums(const ChipConfig& chip) {
+  const std::int64_t largest = largest_sum(chip);
+  const AdcRange range = adc_range(chip);
+  std::string out = std::to_string(chip.crossbar.max_active_rows) + " rows of level " +
+                    std::to_string((1 << chip.crossbar.cell_bits) - 1) + " add up to " + grouped(largest) +
+                    ": " + count_of(exact_adc_range(largest).bits, "ADC bit") + " needed, " +
+                    std::to_string(chip.adc.bits) + " there";
+  if (is_exact(range, largest)) return out + ": every sum is exact";
+  const double full_scale = range.lsb * static_cast<double>(range.top_code);
+  if (range.lsb != 1) out += ": a code is " + fixed_point(range.lsb, 2) + " levels, sums are rounded";
+  if (full_scale < static_cast<double>(largest))
+    out += (range.lsb != 1 ? ", and those above " : ": sums above ") +
+           number_text(std::round(full_scale * 100) / 100) + " are clipped";
+  return out;
+}
+
 std::string capacity(const ChipConfig& chip, std::int64_t outputs) {
   const auto& x = chip.crossbar;
   const bool pair = chip.weight_encoding == WeightEncoding::kDifferentialPair;
@@ -144,14 +157,7 @@ std::string capacity(const ChipConfig& chip, std::int64_t outputs) {
   out += line("PE, tile", grouped(of_pe) + " and " + grouped(of_pe * chip.tile.pes) + " weights");
   out += line("chip", grouped(weights) + " weights at most (" + kib(weights * chip.weight_bits) + ") in " +
                           count_of(crossbars, "crossbar"));
-  const std::int64_t highest = std::int64_t{x.max_active_rows} * ((std::int64_t{1} << x.cell_bits) - 1);
-  const int ideal = ceil_log2(highest + 1);
-  out +=
-      line("exact sums",
-           std::to_string(x.max_active_rows) + " rows of level " + std::to_string((1 << x.cell_bits) - 1) +
-               " add up to " + grouped(highest) + ": " + count_of(ideal, "ADC bit") + " needed, " +
-               std::to_string(chip.adc.bits) + " there" +
-               (ideal <= chip.adc.bits ? ": every sum is exact" : ": full columns are rounded or clipped"));
+  out += line("exact sums", exact_sums(chip));
   const std::int64_t values = chip.node_memory.capacity_bits / chip.node_adder.value_bits;
   const std::int64_t neurons = chip.membrane_memory.capacity_bits / chip.neuron_unit.membrane_bits;
   out += line("largest map", grouped(std::min(values, neurons)) + " neurons in a tile (" + grouped(values) +

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "sim/functional/devices.h"
-
 namespace spikeloop::sim {
 namespace {
 
@@ -16,14 +14,17 @@ AdcRange adc_range(const ChipConfig& chip) {
   range.bits = chip.adc.bits;
   range.top_code = (std::int64_t{1} << chip.adc.bits) - 1;
   const auto top = static_cast<double>(range.top_code);
-  if (chip.adc.full_scale_levels > 0) {
-    range.lsb = std::max(kSmallestLsb, chip.adc.full_scale_levels / top);
-  } else {
-    const int rows = std::min(chip.crossbar.max_active_rows, chip.crossbar.rows);
-    const int level = (1 << chip.crossbar.cell_bits) - 1;
-    range.lsb = std::max(1.0, rows * (level + off_levels(chip)) / top);
-  }
+  if (chip.adc.full_scale_levels > 0) range.lsb = std::max(kSmallestLsb, chip.adc.full_scale_levels / top);
   return range;
+}
+
+std::int64_t largest_sum(const ChipConfig& chip) {
+  const int rows = std::min(chip.crossbar.max_active_rows, chip.crossbar.rows);
+  return std::int64_t{rows} * ((1 << chip.crossbar.cell_bits) - 1);
+}
+
+bool is_exact(const AdcRange& range, std::int64_t largest) {
+  return range.lsb == 1 && range.top_code >= largest;
 }
 
 AdcRange exact_adc_range(std::int64_t largest) {

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <map>
+#include <stdexcept>
+#include <string>
 
 #include "sim/bits.h"
 #include "sim/rules/timing.h"
@@ -49,12 +52,10 @@ CrossbarLayer::CrossbarLayer(const Plan& plan, const ChipConfig& chip, const std
       layout_(cell_layout(chip, weights.bits)),
       options_(options),
       max_active_(std::min(chip.crossbar.max_active_rows, chip.crossbar.rows)) {
-  ideal_cells_ = ideal_cells(chip.device);
-  // Multiples of 2^-16 levels, so that a column's sum and the off current of as many cells as in any other
-  // column add up without rounding, and their codes differ by what the sums differ.
-  for (int a = 0; a <= max_active_; ++a) {
-    off_current_.push_back(std::nearbyint(a * off_levels(chip) * 0x1p16) * 0x1p-16);
+  if (chip.crossbar.cell_bits > kMaxCellBits || largest_sum(chip) > std::numeric_limits<LevelSum>::max()) {
+    throw std::logic_error("CrossbarLayer: column sums of " + std::to_string(largest_sum(chip)) + " levels");
   }
+  ideal_cells_ = ideal_cells(chip.device);
   std::map<int, int> outputs_of_block;
   for (int s : stages) {
     for (const auto& piece : plan.stages[static_cast<std::size_t>(s)].pieces)
@@ -88,6 +89,14 @@ CrossbarLayer::CrossbarLayer(const Plan& plan, const ChipConfig& chip, const std
         if (!ideal_cells_) {
           spread(program_cells(chip, piece, levels, derive_seed(seed, kDeviceStream)), copy.beyond);
         }
+        if (chip.device.read_noise > 0) {
+          const auto off = static_cast<float>(off_levels(chip));
+          copy.squared.assign(cells.levels.size(), 0);
+          for (std::size_t i = 0; i < copy.squared.size(); ++i) {
+            const float g = off + (ideal_cells_ ? static_cast<float>(cells.levels[i]) : copy.beyond[i]);
+            copy.squared[i] = g * g;
+          }
+        }
         if (chip.adc.offset_lsb > 0) {
           NormalStream offset(derive_seed(seed, kAdcStream));
           for (int column = 0; column < piece.columns; ++column) {
@@ -101,14 +110,10 @@ CrossbarLayer::CrossbarLayer(const Plan& plan, const ChipConfig& chip, const std
       cells_.push_back(std::move(cells));
     }
   }
-  find_largest_code();
-  adc_ = options.exact_adc ? exact_adc_range(largest_code_) : adc_range(chip);
-  for (const double current : off_current_) {
-    off_code_.push_back(static_cast<std::int64_t>(std::floor(current / adc_.lsb + 0.5)));
-  }
+  find_largest_sum();
+  adc_ = options.exact_adc ? exact_adc_range(largest_sum_) : adc_range(chip);
   shortcut_ = ideal_cells_ && chip.device.read_noise == 0 && chip.adc.offset_lsb == 0 &&
-              chip.adc.inl_lsb == 0 && adc_.lsb == 1 && adc_.top_code >= largest_code_ &&
-              !options.column_by_column;
+              chip.adc.inl_lsb == 0 && is_exact(adc_, largest_sum_) && !options.column_by_column;
   if (shortcut_) {
     const auto outputs = static_cast<std::size_t>(weights.outputs);
     weight_stride_ = padded(outputs);
@@ -122,22 +127,21 @@ CrossbarLayer::CrossbarLayer(const Plan& plan, const ChipConfig& chip, const std
   long_sum_.resize(weight_stride_);
 }
 
-void CrossbarLayer::find_largest_code() {
+void CrossbarLayer::find_largest_sum() {
   for (const auto& cells : cells_) {
     const int driven = std::min(max_active_, cells.piece.rows);
     for (std::size_t c = 0; c < static_cast<std::size_t>(cells.piece.columns); ++c) {
-      std::array<int, 16> of_level{};  // cells have at most 4 bits
+      std::array<int, std::size_t{1} << kMaxCellBits> of_level{};
       for (std::size_t r = 0; r < static_cast<std::size_t>(cells.piece.rows); ++r)
         ++of_level[cells.levels[r * cells.stride + c]];
       std::int64_t sum = 0;
       int left = driven;
-      for (int level = 15; level > 0; --level) {
+      for (int level = layout_.top_level(); level > 0; --level) {
         const int taken = std::min(left, of_level[static_cast<std::size_t>(level)]);
         sum += std::int64_t{taken} * level;
         left -= taken;
       }
-      const double current = static_cast<double>(sum) + off_current_[static_cast<std::size_t>(driven)];
-      largest_code_ = std::max(largest_code_, static_cast<std::int64_t>(std::floor(current + 0.5)));
+      largest_sum_ = std::max(largest_sum_, sum);
     }
   }
 }
@@ -175,6 +179,13 @@ void CrossbarLayer::gather_window(const std::vector<traces::PackedBits>& planes,
 
 void CrossbarLayer::run(const std::vector<traces::PackedBits>& planes, int timestep,
                         std::vector<double>& sums) {
+  const ConversionCounts before = counts_;
+  compute(planes, timestep, sums);
+  if (timestep >= stage_->timesteps) counts_ = before;
+}
+
+void CrossbarLayer::compute(const std::vector<traces::PackedBits>& planes, int timestep,
+                            std::vector<double>& sums) {
   const auto outputs = static_cast<std::size_t>(stage_->channels);
   const int items = stage_->items();
   sums.assign(static_cast<std::size_t>(items) * outputs, 0);
@@ -240,36 +251,36 @@ void CrossbarLayer::read(const Cells& cells, const Copy& copy, const std::vector
       const int driven = std::min(total - begin_row, max_active_);
       level_sum_.assign(cells.stride, 0);
       if (!ideal_cells_) beyond_sum_.assign(cells.stride, 0);
+      if (!copy.squared.empty()) squared_sum_.assign(cells.stride, 0);
       for (int i = begin_row; i < begin_row + driven; ++i) {
         const std::size_t row = static_cast<std::size_t>(active_[static_cast<std::size_t>(i)]) * cells.stride;
         add_row(level_sum_.data(), &cells.levels[row], cells.stride);
         if (!ideal_cells_) add_row(beyond_sum_.data(), &copy.beyond[row], cells.stride);
+        if (!copy.squared.empty()) add_row(squared_sum_.data(), &copy.squared[row], cells.stride);
       }
-      convert(cells, copy, driven);
+      convert(cells, copy);
       add_codes(cells, plane_factor(b), first);
     }
   }
 }
 
-void CrossbarLayer::convert(const Cells& cells, const Copy& copy, int active) {
-  const double off = off_current_[static_cast<std::size_t>(active)];
-  const auto off_code = static_cast<double>(off_code_[static_cast<std::size_t>(active)]);
+void CrossbarLayer::convert(const Cells& cells, const Copy& copy) {
   const auto top = static_cast<double>(adc_.top_code);
   const double per_lsb = 1 / adc_.lsb;
-  const double noise = chip_.device.read_noise;
   const double bow = chip_.adc.inl_lsb;
   const auto columns = static_cast<std::size_t>(cells.piece.columns);
   codes_.resize(cells.stride);
   code_.resize(cells.stride);
   // Loops of one step each, without branches, so that they vectorise.
   if (ideal_cells_) {
-    for (std::size_t c = 0; c < columns; ++c) code_[c] = (level_sum_[c] + off) * per_lsb;
+    for (std::size_t c = 0; c < columns; ++c) code_[c] = level_sum_[c] * per_lsb;
   } else {
-    for (std::size_t c = 0; c < columns; ++c)
-      code_[c] = (static_cast<double>(beyond_sum_[c]) + off) * per_lsb;
+    for (std::size_t c = 0; c < columns; ++c) code_[c] = static_cast<double>(beyond_sum_[c]) * per_lsb;
   }
-  if (noise > 0) {
-    for (std::size_t c = 0; c < columns; ++c) code_[c] *= 1 + noise * noise_.next();
+  if (!copy.squared.empty()) {
+    const double noise = chip_.device.read_noise * per_lsb;
+    for (std::size_t c = 0; c < columns; ++c)
+      code_[c] += noise * std::sqrt(static_cast<double>(squared_sum_[c])) * noise_.next();
   }
   if (bow > 0) {
     for (std::size_t c = 0; c < columns; ++c) {
@@ -289,31 +300,29 @@ void CrossbarLayer::convert(const Cells& cells, const Copy& copy, int active) {
   int largest = 0;
   for (std::size_t c = 0; c < columns; ++c) {
     largest = largest > level_sum_[c] ? largest : level_sum_[c];
-    const double error = codes_[c] - off_code - level_sum_[c] * per_lsb;
+    const double error = codes_[c] - level_sum_[c] * per_lsb;
     squares[c % 4] += error * error;
   }
   const double squared_error = (squares[0] + squares[1]) + (squares[2] + squares[3]);
   counts_.conversions += cells.piece.columns;
   counts_.clipped += clipped;
   counts_.squared_error += squared_error;
-  counts_.largest = std::max(counts_.largest, static_cast<std::int64_t>(std::floor(largest + off + 0.5)));
+  counts_.largest = std::max<std::int64_t>(counts_.largest, largest);
 }
 
 void CrossbarLayer::add_codes(const Cells& cells, std::int64_t factor, std::size_t first) {
   const auto per_output = static_cast<std::size_t>(layout_.columns_per_output);
-  std::int64_t active = 0, off_code = 0;
+  std::int64_t active = 0;
   if (layout_.reference) {
-    const double each = (layout_.top_level() + off_levels(chip_)) / adc_.lsb;
+    const double each = layout_.top_level() / adc_.lsb;
     active = std::min<std::int64_t>(
         max_active_, std::llround(codes_[static_cast<std::size_t>(cells.piece.columns) - 1] / each));
-    off_code = off_code_[static_cast<std::size_t>(active)];
   }
   for (std::size_t o = 0; o < static_cast<std::size_t>(cells.piece.outputs); ++o) {
     const std::int32_t* code = &codes_[o * per_output];
     std::int64_t sum = 0;
     for (int k = layout_.slices - 1; k >= 0; --k) {
-      const std::int64_t slice =
-          layout_.reference ? code[k] - off_code : std::int64_t{code[2 * k]} - code[2 * k + 1];
+      const std::int64_t slice = layout_.reference ? code[k] : std::int64_t{code[2 * k]} - code[2 * k + 1];
       sum = sum * (std::int64_t{1} << layout_.cell_bits) + slice;
     }
     const std::size_t output = first + static_cast<std::size_t>(cells.first_output) + o;

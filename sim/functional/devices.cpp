@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/config/chip_fields.h"
+#include "sim/config/text_format.h"
 #include "sim/functional/wires.h"
+#include "traces/support/error.h"
 
 namespace spikeloop::sim {
 namespace {
@@ -67,7 +70,16 @@ std::vector<float> program_cells(const ChipConfig& chip, const Piece& piece,
     std::vector<double> whole(static_cast<std::size_t>(chip.crossbar.rows) * width, off * level_siemens);
     for (std::size_t i = 0; i < levels.size(); ++i)
       whole[i / columns * width + i % columns] = conductance[i] * level_siemens;
-    apply_wire_resistance(whole, chip.crossbar.rows, chip.crossbar.columns, device.wire_resistance_ohm);
+    const double share =
+        apply_wire_resistance(whole, chip.crossbar.rows, chip.crossbar.columns, device.wire_resistance_ohm);
+    if (share > kLargestWireShare) {
+      throw InputError(chip.path, "/device/wire_resistance_ohm",
+                       number_text(device.wire_resistance_ohm) + ", with which wires take " +
+                           fixed_point(100 * share, 1) + " % of what a line of cells conducts",
+                       "less, or cells that conduct less: the functional mode's model of wires holds where "
+                       "they take at most " +
+                           fixed_point(100 * kLargestWireShare, 0) + " %");
+    }
     for (std::size_t i = 0; i < levels.size(); ++i)
       conductance[i] = whole[i / columns * width + i % columns] / level_siemens;
   }

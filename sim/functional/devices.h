@@ -32,8 +32,9 @@ bool ideal_cells(const ChipConfig::Device& device);
 /// What each cell of a piece conducts beyond off_levels, in levels: its level in an ideal cell. In this
 /// order: conductance variation (Gaussian, relative to G, none below 0), drift (t^-exponent), stuck cells (at
 /// G_on or G_off, which neither vary nor drift), wires. Cells of the crossbar that the piece leaves free are
-/// at level 0 and only matter to the wires. `levels`: [rows][columns]; the same seed, the same devices, and
-/// the same cells stuck whatever the variation.
+/// at level 0 and only matter to the wires. Throws InputError naming device.wire_resistance_ohm when wires
+/// take more than kLargestWireShare (wires.h). `levels`: [rows][columns]; the same seed, the same devices,
+/// and the same cells stuck whatever the variation.
 std::vector<float> program_cells(const ChipConfig& chip, const Piece& piece,
                                  const std::vector<std::uint8_t>& levels, std::uint64_t seed);
 

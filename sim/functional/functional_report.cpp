@@ -42,13 +42,17 @@ std::int64_t FunctionalReport::agreeing() const {
 
 Json functional_json(const FunctionalReport& r) {
   const auto samples = static_cast<std::int64_t>(r.samples.size());
+  // Without a label nothing is right or wrong.
+  const auto accuracy = [&](std::int64_t correct) {
+    return r.labelled() > 0 ? Json(share(correct, r.labelled())) : Json();
+  };
   Json json = {{"seed", r.seed},
                {"ideal_adc_bits", r.ideal_adc},
                {"samples", samples},
                {"labelled", r.labelled()},
                {"correct", r.correct()},
-               {"accuracy", share(r.correct(), r.labelled())},
-               {"trace_accuracy", share(r.trace_correct(), r.labelled())},
+               {"accuracy", accuracy(r.correct())},
+               {"trace_accuracy", accuracy(r.trace_correct())},
                {"agreement", share(r.agreeing(), samples)}};
   json["predictions"] = Json::array();
   for (const auto& s : r.samples) json["predictions"].push_back(s.prediction);

@@ -44,7 +44,7 @@ struct FunctionalReport {
   std::int64_t agreeing() const;       ///< samples predicted as in the trace
 };
 
-/// The object "functional" of a measurement.
+/// The object "functional" of a measurement; accuracies are null where no sample has a label.
 nlohmann::ordered_json functional_json(const FunctionalReport& report);
 
 /// A measurement file that holds nothing else: of a functional run without a replay.

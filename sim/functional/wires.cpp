@@ -1,5 +1,6 @@
 #include "sim/functional/wires.h"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace spikeloop::sim {
@@ -21,10 +22,18 @@ void ladder(const double* load, std::size_t stride, int nodes, double ohm, std::
   }
 }
 
+/// What is lost of any of the wholes, at most.
+double largest_share(const std::vector<double>& whole, const std::vector<double>& left) {
+  double share = 0;
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    if (whole[i] > 0) share = std::max(share, 1 - left[i] / whole[i]);
+  return share;
+}
+
 }  // namespace
 
-void apply_wire_resistance(std::vector<double>& conductance, int rows, int columns, double ohm) {
-  if (ohm <= 0) return;
+double apply_wire_resistance(std::vector<double>& conductance, int rows, int columns, double ohm) {
+  if (ohm <= 0) return 0;
   const auto width = static_cast<std::size_t>(columns);
   const auto height = static_cast<std::size_t>(rows);
   std::vector<double> admittance(width > height ? width : height), voltage(admittance.size());
@@ -37,7 +46,16 @@ void apply_wire_resistance(std::vector<double>& conductance, int rows, int colum
     ladder(&conductance[c], width, rows, ohm, admittance, voltage);
     for (std::size_t r = 0; r < height; ++r) factor[r * width + c] *= voltage[r];
   }
-  for (std::size_t i = 0; i < conductance.size(); ++i) conductance[i] *= factor[i];
+  std::vector<double> row(height), column(width), row_left(height), column_left(width);
+  for (std::size_t i = 0; i < conductance.size(); ++i) {
+    const double left = conductance[i] * factor[i];
+    row[i / width] += conductance[i];
+    row_left[i / width] += left;
+    column[i % width] += conductance[i];
+    column_left[i % width] += left;
+    conductance[i] = left;
+  }
+  return std::max(largest_share(row, row_left), largest_share(column, column_left));
 }
 
 }  // namespace spikeloop::sim

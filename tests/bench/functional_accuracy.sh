@@ -31,6 +31,10 @@ accuracy() {
   shift
   "$program" --network "$network" --trace "$trace" --hw "$chip" --functional-only --quiet --out "$work/out.json" \
     --seed "$seed" "${options[@]}" "$@"
+  if grep -q '"accuracy": null' "$work/out.json"; then
+    echo "functional_accuracy: no sample of $trace has a label" >&2
+    exit 1
+  fi
   awk '/"accuracy":/ { gsub(/[^0-9.e-]/, "", $2); print 100 * $2; exit }' "$work/out.json"
 }
 mean() {

@@ -267,7 +267,7 @@ TEST_F(ConfigTest, WrongWordsListTheAllowedOnes) {
 TEST_F(ConfigTest, MissingKeysPointAtTheirObject) {
   EXPECT_EQ(error_of(edited("\"cell_bits\": 2,\n", "\n")),
             "chip.json: /crossbar/cell_bits" + at_line("\"crossbar\": {") +
-                "found nothing, expected an integer from 1 to 8");
+                "found nothing, expected an integer from 1 to 4");
   EXPECT_EQ(error_of(edited("\"name\": \"rram-32nm\",", "")),
             "chip.json: /name (line 1): found nothing, expected a text");
   EXPECT_EQ(error_of(edited("    \"source\": \"as node_adder\"", "    \"lanes\": 1").c_str()),
@@ -393,6 +393,13 @@ TEST_F(ConfigTest, RulesOverSeveralKeys) {
             "command line: --set crossbar.columns: found 4, expected at least the 8 columns of one weight "
             "(weight_bits = 8) (crossbar.cell_bits = 2)");
   EXPECT_EQ(error({{"crossbar.columns", "8"}, {"adc.columns_per_adc", "2"}}), "");
+  for (const char* bits : {"1", "2", "3", "4"}) EXPECT_EQ(error({{"crossbar.cell_bits", bits}}), "");
+  EXPECT_EQ(error({{"crossbar.cell_bits", "5"}}),
+            "command line: --set crossbar.cell_bits: found 5, expected an integer from 1 to 4");
+  EXPECT_EQ(error({{"device.stuck_on_fraction", "0.3"}, {"device.stuck_off_fraction", "0.7"}}), "");
+  EXPECT_EQ(error({{"device.stuck_on_fraction", "0.5"}, {"device.stuck_off_fraction", "0.75"}}),
+            "command line: --set device.stuck_off_fraction: found 0.75, expected at most the share of cells "
+            "that are not stuck on (device.stuck_on_fraction = 0.5)");
   EXPECT_EQ(
       error({{"host_port.column", "8"}}),
       "command line: --set host_port.column: found 8, expected a column of the mesh (mesh.columns = 8)");
@@ -501,7 +508,7 @@ TEST_F(ConfigTest, DescriptionAddsUp) {
   has("4 PEs with 8 crossbars each = 32 crossbars");
   has("8 bits = 4 slices x 2 columns = 8 cells");
   has("4,194,304 weights at most (4096.0 KiB) in 2,048 crossbars");  // 2048 x 128 x 128 / 8
-  has("32 rows of level 3 add up to 96: 7 ADC bits needed, 6 there: full columns are rounded or clipped");
+  has("32 rows of level 3 add up to 96: 7 ADC bits needed, 6 there: sums above 63 are clipped");
   has("128 inputs x 16 outputs = 2,048 weights\n");
   has("16,384 and 65,536 weights");  // x 8 crossbars x 4 PEs
   has("64 channels without a spike: 1 flit, as bitmap: 2 flits, as values: 17 flits");  // 32, 96, 1056 bits
@@ -511,6 +518,24 @@ TEST_F(ConfigTest, DescriptionAddsUp) {
   // Per tile: 32 x (9693 + 573.8 + 369.2 + 16 x (302.5 + 47.9)) + 69974 + 2392064 x 0.3366 + 16 x (136.7 +
   // 230.8 + 136.7) + 11200 + 37500 + 7500 = 1459166.7 um2; 64 of them and 37500 for the host port.
   has("93.4242 mm2   100.0 %");
+}
+
+TEST_F(ConfigTest, ExactSumsAreThoseOfTheAdcThatComputes) {
+  const auto says = [](const Overrides& overrides, const std::string& text) {
+    const std::string all = describe_chip(read_chip_config(kMainChip, overrides));
+    const auto at = all.find("exact sums");
+    std::string found = all.substr(at, all.find("largest map") - at);
+    for (auto end = found.find("\n  "); end != std::string::npos; end = found.find("\n  "))
+      found.replace(end, found.find_first_not_of(" \n", end) - end, " ");
+    EXPECT_NE(found.find(text), std::string::npos) << found;
+  };
+  says({{"adc.bits", "7"}}, "7 ADC bits needed, 7 there: every sum is exact");
+  says({{"adc.bits", "7"}, {"adc.full_scale_levels", "127"}}, "every sum is exact");
+  says({{"adc.full_scale_levels", "126"}}, "a code is 2.00 levels, sums are rounded");
+  says({{"adc.full_scale_levels", "94.5"}},
+       "a code is 1.50 levels, sums are rounded, and those above 94.5 are");
+  says({{"adc.bits", "7"}, {"adc.full_scale_levels", "63.5"}},
+       "a code is 0.50 levels, sums are rounded, and");
 }
 
 TEST(TextFormat, NumbersForPeople) {

@@ -188,6 +188,11 @@ cmp -s accuracy.json again.json || complain "two functional runs differ"
 diff <(sed -n '/"functional"/,/"mismatch_rate"/p' functional.json) \
   <(sed -n '/"functional"/,/"mismatch_rate"/p' accuracy.json) >&2 || complain "the replay changed what was computed"
 good ideal "${sim[@]}" --functional-only --ideal-adc-bits --set adc.bits=1
+for also in --quiet --functional; do # accuracy alone: the chip's own ADCs are not those that computed
+  good ideal_alone "${sim[@]}" "$also" --ideal-adc-bits --set adc.bits=1 --out ideal.json
+  if grep -q energy ideal_alone.txt ideal.json; then complain "--ideal-adc-bits measured energy"; fi
+  contains ideal.json '"accuracy"'
+done
 good varied "${sim[@]}" --functional-only --seed 1 --set device.variation=0.2
 good varied_otherwise "${sim[@]}" --functional-only --seed 2 --set device.variation=0.2
 cmp -s varied.txt varied_otherwise.txt && complain "the seed changes nothing"
@@ -195,6 +200,9 @@ cmp -s varied.txt varied_otherwise.txt && complain "the seed changes nothing"
 # Bad command lines.
 bad "command line: --seed: found it without --functional" "${sim[@]}" "${out[@]}" --seed 3
 bad "command line: --seed: " "${sim[@]}" "${out[@]}" --functional --seed=-1
+bad "command line: --waves: found it beside --functional-only" "${sim[@]}" "${out[@]}" --functional-only --waves a.vcd
+bad "command line: --compare-analytic: found it beside --ideal-adc-bits" \
+  "${sim[@]}" "${out[@]}" --ideal-adc-bits --compare-analytic
 bad "command line: --netwrk: found an unknown option, expected --network (or see --help)" --netwrk a "${out[@]}"
 bad "command line: --xyz: found an unknown option, expected an option of --help" --xyz
 bad "command line: --hw: " --hw

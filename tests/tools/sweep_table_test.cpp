@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tools/sweep/table.h"
+#include "traces/support/files.h"
 
 namespace spikeloop::tools {
 namespace {
@@ -43,6 +45,15 @@ TEST(SweepTable, AccuracyCountsWhenAllHaveIt) {
   EXPECT_EQ(front_of(rows), (std::vector<bool>{true, false, false}));  // the third has none
   rows[2].numbers.emplace_back("accuracy", 0.625);
   EXPECT_EQ(front_of(rows), (std::vector<bool>{true, true, false}));
+}
+
+TEST(SweepTable, WithoutLabelsThereIsNoAccuracy) {
+  const std::string file = ::testing::TempDir() + "/sweep_table_measurement.json";
+  write_file(file, R"({"functional": {"samples": 3, "correct": 0, "accuracy": null}})");
+  const std::vector<std::pair<std::string, double>> alone{{"samples", 3}};
+  EXPECT_EQ(numbers_of(file), alone);
+  write_file(file, R"({"functional": {"samples": 3, "correct": 0, "accuracy": 0.0}})");
+  EXPECT_EQ(numbers_of(file).size(), 3U);
 }
 
 TEST(SweepTable, CsvAndJson) {

@@ -74,7 +74,8 @@ void describe(Options& o, po::options_description& options) {
       "and compared with the trace, which gives the input");
   add("functional-only", po::bool_switch(&o.functional_only), "accuracy alone: compute, without a replay");
   add("ideal-adc-bits", po::bool_switch(&o.ideal_adc_bits),
-      "functional, with as many ADC bits in each layer as it needs to lose nothing; prints them");
+      "functional-only, with as many ADC bits in each layer as it needs to lose nothing; prints them. Not "
+      "replayed: the chip's own ADCs would take other times and energies");
   add("seed", po::value(&o.seed)->value_name("N")->default_value(o.seed),
       "of the devices and noise of a functional run");
   add("out", po::value(&o.out)->value_name("FILE"), "write the measurement as JSON");
@@ -164,13 +165,20 @@ void simulate(const CommandLine& line, const Options& options) {
   }
   sim::SimulateOptions how;
   how.engine = engine_of(options);
-  if (options.functional || options.functional_only || options.ideal_adc_bits) {
+  const bool accuracy_alone = options.functional_only || options.ideal_adc_bits;
+  if (options.functional || accuracy_alone) {
     how.functional.emplace();
     how.functional->seed = parse_seed(options.seed, "--seed");
     how.functional->ideal_adc_bits = options.ideal_adc_bits;
   } else if (line.given("seed")) {
     throw InputError("command line", "--seed", "it without --functional",
                      "--functional or --functional-only too");
+  }
+  if (accuracy_alone && (options.compare_analytic || !options.waves.file.empty())) {
+    throw InputError(
+        "command line", options.compare_analytic ? "--compare-analytic" : "--waves",
+        "it beside " + std::string(options.ideal_adc_bits ? "--ideal-adc-bits" : "--functional-only"),
+        "a run that is replayed (--functional)");
   }
   const sim::ChipConfig chip = sim::read_chip_config(options.hw, overrides_of(options));
   if (!options.out.empty()) require_writable(options.out, "--out");
@@ -180,7 +188,7 @@ void simulate(const CommandLine& line, const Options& options) {
   how.network_path = options.network;
   how.quiet = options.quiet;
   if (!options.samples.empty()) how.positions = parse_records(options.samples, "--samples");
-  if (options.functional_only) {
+  if (accuracy_alone) {
     const sim::FunctionalReport report = sim::run_functional(network, trace, chip, *how.functional,
                                                              how.positions, options.network, options.quiet);
     if (!options.out.empty()) write_file(options.out, sim::functional_file(report));

@@ -76,6 +76,7 @@ void add_energies(const Json& json, Numbers& numbers) {
 void add_accuracy(const Json& json, Numbers& numbers) {
   const Json& functional = json.at("functional");
   if (numbers.empty()) numbers.emplace_back("samples", functional.at("samples").get<double>());
+  if (functional.at("accuracy").is_null()) return;  // samples without labels
   for (const char* key : {"correct", "accuracy"}) numbers.emplace_back(key, functional.at(key).get<double>());
 }
 

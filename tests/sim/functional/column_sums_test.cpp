@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <stdexcept>
 
 #include "sim/functional/crossbar_layer.h"
 #include "tests/support/tiny.h"
@@ -35,6 +36,7 @@ class ColumnSumsTest : public ::testing::Test {
     stage.signal = 0;
     stage.whole_map = true;
     stage.channels = 1;
+    stage.timesteps = 1;
     stage.weight_rows = static_cast<int>(inputs);
     stage.weight_bits = 5;
     Piece piece;
@@ -80,6 +82,53 @@ TEST_F(ColumnSumsTest, TheAdcClips) {
   EXPECT_EQ(counts.squared_error, 9 + 1 + 4);
 }
 
+TEST_F(ColumnSumsTest, WithoutAFullScaleACodeIsALevel) {
+  chip.device.on_off_ratio = 2;
+  chip.adc.bits = 2;
+  // Column sums 4, 2 | 3, 1 are read as 3, 2 | 3, 1: (3 - 2) + 4 * (3 - 1).
+  EXPECT_EQ(sum({11, -6, 5}, 0b111), 1 + 4 * 2);
+  EXPECT_EQ(counts.clipped, 1);
+  EXPECT_EQ(counts.squared_error, 1);
+  // The reference column of three active rows, 9 levels, reads 3: one row.
+  chip.weight_encoding = WeightEncoding::kOffset;
+  EXPECT_EQ(sum({11, -6, 5}, 0b111), 3 + 4 * 3 + 16 * 2 - 16);
+}
+
+TEST_F(ColumnSumsTest, SumsOfIdealCellsLieHalfALevelFromAnyThreshold) {
+  chip.device.on_off_ratio = 17;  // off current of 3 / 16 levels, so that 8 rows have 1.5
+  for (const auto encoding : {WeightEncoding::kDifferentialPair, WeightEncoding::kOffset}) {
+    chip.weight_encoding = encoding;
+    for (const double variation : {0.0, 1e-9, 1e-3}) {
+      chip.device.variation = variation;
+      EXPECT_EQ(sum({11, -6, 5, -15, 1, 15, -7, 3}, 0xff), 7) << variation;
+      EXPECT_EQ(counts.clipped, 0);
+      EXPECT_EQ(sum({11, -6, 5, -15, 1, 15, -7, 3}, 0b1101), 11 + 5 - 15) << variation;
+    }
+  }
+  // Of cells of at most 3.19 levels 2 % are 0.064.
+  chip.weight_encoding = WeightEncoding::kDifferentialPair;
+  chip.device.variation = 0.02;
+  for (CrossbarLayer::Options how; how.seed < 20; ++how.seed)
+    EXPECT_EQ(sum({15}, 1, how), 15) << "7 deviations from a threshold";
+}
+
+TEST_F(ColumnSumsTest, EveryAllowedNumberOfBitsPerCell) {
+  for (int cell_bits = 1; cell_bits <= kMaxCellBits; ++cell_bits) {
+    chip.crossbar.cell_bits = cell_bits;
+    for (const auto encoding : {WeightEncoding::kDifferentialPair, WeightEncoding::kOffset}) {
+      chip.weight_encoding = encoding;
+      EXPECT_EQ(sum({15, -15, 9, 4}, 0b1011), 4) << cell_bits;
+      EXPECT_EQ(sum({15, -15, 9, 4}, 0b1101), 28) << cell_bits;
+    }
+    // The most that 16 bits of a sum must hold: 4096 rows of top levels, as in the reference column.
+    chip.crossbar.rows = chip.crossbar.max_active_rows = 4096;
+    EXPECT_EQ(largest_sum(chip), 4096 * ((1 << cell_bits) - 1));
+    EXPECT_EQ(sum({15, -15, 9, 4}, 0b1101), 28) << cell_bits;
+  }
+  chip.crossbar.cell_bits = kMaxCellBits + 1;
+  EXPECT_THROW(sum({15}, 1), std::logic_error);
+}
+
 TEST_F(ColumnSumsTest, AnLsbOfTwoLevels) {
   chip.adc.bits = 2;
   chip.adc.full_scale_levels = 6;
@@ -117,8 +166,8 @@ TEST_F(ColumnSumsTest, OffCurrentsCancel) {
     chip.weight_encoding = encoding;
     EXPECT_EQ(sum({11, -6, 5}, 0b111), 10);
   }
-  EXPECT_EQ(counts.largest, 3 * (3 + 3));
-  EXPECT_EQ(bits, 5);
+  EXPECT_EQ(counts.largest, 9) << "what the dummy column leaves";
+  EXPECT_EQ(bits, 4);
 }
 
 TEST_F(ColumnSumsTest, AllCellsStuckLeaveNothing) {
@@ -145,35 +194,43 @@ TEST_F(ColumnSumsTest, TheBowOfTheCurveIsHighestInTheMiddle) {
   EXPECT_EQ(sum({11}, 1), 4 + 4 * 3);
 }
 
-TEST_F(ColumnSumsTest, ReadNoiseIsRelativeToTheCurrentAndNewInEachRead) {
+TEST_F(ColumnSumsTest, ReadNoiseIsThatOfIndependentCellsAndNewInEachRead) {
   chip.crossbar.cell_bits = 4;
-  chip.crossbar.max_active_rows = 1;
+  chip.crossbar.rows = chip.crossbar.max_active_rows = 8;
   chip.device.read_noise = 0.05;
+  chip.device.on_off_ratio = 16;  // G_off is one level
   chip.adc.bits = 16;
-  chip.adc.full_scale_levels = 15;  // 4369 codes per level: rounding does not show
-  const std::vector<std::int8_t> weights(8, 10);
-  make(weights);
-  CrossbarLayer layer(plan, chip, {0}, weight_matrix(network.nodes[2], plan.signals[0], "net"), {});
-  std::vector<double> sums;
-  double mean = 0, square = 0;
-  constexpr int kSamples = 2000;
-  for (int n = 0; n < kSamples; ++n) {
-    layer.start_sample(n);
+  chip.adc.full_scale_levels = 655.35;  // 100 codes per level: rounding does not show
+  const std::vector<std::int8_t> weights{10, 10, 10, 10, -5, -5, -5, -5};
+  struct Case {
+    double stuck_on, mean, squares;  // of conductances, over both columns
+  };
+  // + holds four cells of 11 and four of 1 levels, - four of 1 and four of 6; stuck, all hold 16.
+  for (const Case& c : {Case{0, 20, 4 * 121 + 4 + 4 + 4 * 36}, Case{1, 0, 16 * 256}}) {
+    chip.device.stuck_on_fraction = c.stuck_on;
+    make(weights);
+    CrossbarLayer layer(plan, chip, {0}, weight_matrix(network.nodes[2], plan.signals[0], "net"), {});
+    std::vector<double> sums;
+    double mean = 0, square = 0;
+    constexpr int kSamples = 2000;
+    for (int n = 0; n < kSamples; ++n) {
+      layer.start_sample(n);
+      layer.run({{0xff}}, 0, sums);
+      mean += sums[0] / kSamples;
+      square += (sums[0] - c.mean) * (sums[0] - c.mean) / kSamples;
+    }
+    const double deviation = 0.05 * std::sqrt(c.squares);
+    EXPECT_NEAR(mean, c.mean, 5 * deviation / std::sqrt(kSamples));
+    EXPECT_NEAR(std::sqrt(square), deviation, 5 * deviation / std::sqrt(2.0 * kSamples));
+    layer.start_sample(5);
     layer.run({{0xff}}, 0, sums);
-    mean += sums[0] / kSamples;
-    square += (sums[0] - 80) * (sums[0] - 80) / kSamples;
+    const double first = sums[0];
+    layer.run({{0xff}}, 0, sums);
+    EXPECT_NE(sums[0], first);
+    layer.start_sample(5);
+    layer.run({{0xff}}, 0, sums);
+    EXPECT_EQ(sums[0], first);
   }
-  const double deviation = 10 * 0.05 * std::sqrt(8.0);  // eight reads of 10 levels each
-  EXPECT_NEAR(mean, 80, 5 * deviation / std::sqrt(kSamples));
-  EXPECT_NEAR(std::sqrt(square), deviation, 5 * deviation / std::sqrt(2.0 * kSamples));
-  layer.start_sample(5);
-  layer.run({{0xff}}, 0, sums);
-  const double first = sums[0];
-  layer.run({{0xff}}, 0, sums);
-  EXPECT_NE(sums[0], first);
-  layer.start_sample(5);
-  layer.run({{0xff}}, 0, sums);
-  EXPECT_EQ(sums[0], first);
 }
 
 TEST_F(ColumnSumsTest, AdcsHaveOffsetsThatTheirColumnsShare) {

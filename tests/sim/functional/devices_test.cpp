@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 
 #include "tests/support/tiny.h"
+#include "traces/support/error.h"
 
 namespace spikeloop::sim {
 namespace {
@@ -109,6 +111,23 @@ TEST_F(DevicesTest, WiresTakeMoreFromCellsFarFromDriverAndSenseAmplifier) {
     ASSERT_LT(cells[static_cast<std::size_t>(r * kSide)], cells[static_cast<std::size_t>((r - 1) * kSide)]);
   for (int c = 1; c < kSide; ++c)
     ASSERT_LT(cells[static_cast<std::size_t>(c)], cells[static_cast<std::size_t>(c - 1)]);
+}
+
+TEST_F(DevicesTest, WiresThatTakeTooMuchAreRefused) {
+  chip.path = "chip.json";
+  chip.device.on_resistance_kohm = 2;
+  chip.device.wire_resistance_ohm = 5;
+  try {
+    program(15);
+    FAIL() << "nothing is thrown";
+  } catch (const InputError& e) {
+    const std::string text = e.what();
+    EXPECT_EQ(text.find("chip.json: /device/wire_resistance_ohm: found 5, with which wires take "), 0U)
+        << text;
+    EXPECT_NE(text.find("at most 30 %"), std::string::npos) << text;
+  }
+  chip.device.wire_resistance_ohm = 0.02;
+  EXPECT_LT(program(15).back(), 15);
 }
 
 TEST_F(DevicesTest, SeedsDecide) {

@@ -1,6 +1,7 @@
 #include "sim/simulate.h"
 
 #include <optional>
+#include <stdexcept>
 
 #include "sim/accountant.h"
 #include "sim/engine/run.h"
@@ -52,6 +53,8 @@ Measurement simulate(const traces::Network& network, const traces::TraceReader& 
   m.weights = plan.weights;
   m.weight_memory_bits = plan.weight_memory_bits;
 
+  if (options.functional && options.functional->ideal_adc_bits)
+    throw std::invalid_argument("ADCs that differ by layer have no time and energy: run_functional() alone");
   std::optional<FunctionalChip> functional;
   if (options.functional) functional.emplace(network, plan, chip, *options.functional, options.network_path);
   Accountant accountant(plan, chip, m);

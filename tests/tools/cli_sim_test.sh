@@ -222,9 +222,8 @@ for option in --functional --engine=fast --compare-analytic --waves=w.vcd --wave
   --wave-sample=0; do
   bad "command line: ${option%%=*}: found it beside --functional-only" "${sim[@]}" "${out[@]}" --functional-only "$option"
 done
-for option in --functional --ideal-adc-bits; do
-  bad "command line: $option: found it beside --compare-analytic" "${sim[@]}" "${out[@]}" --compare-analytic "$option"
-done
+bad "command line: --functional: found it beside --compare-analytic" "${sim[@]}" "${out[@]}" --compare-analytic \
+  --functional
 bad "command line: --schedule: found \"fast\", expected pipelined, timestep_sequential or layer_sequential" \
   "${sim[@]}" "${out[@]}" --schedule fast
 bad 'command line: --set: found "crossbar.rows", expected path=value' "${sim[@]}" "${out[@]}" --set crossbar.rows

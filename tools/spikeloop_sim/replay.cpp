@@ -126,8 +126,11 @@ const std::vector<Pairs>& pairs_without_sense() {
       {"functional-only",
        {"functional", "engine", "compare-analytic", "waves", "wave-signals", "wave-window", "wave-sample"},
        "accuracy alone, or --functional, which replays too"},
+      {"ideal-adc-bits",
+       {"engine", "compare-analytic", "waves", "wave-signals", "wave-window", "wave-sample"},
+       "accuracy alone, or a run that is replayed"},
       {"compare-analytic",
-       {"functional", "ideal-adc-bits"},
+       {"functional"},
        "one of them: the analytic models take the trace's spikes, a functional run replays its own"}};
   return pairs;
 }
@@ -173,12 +176,6 @@ void simulate(const CommandLine& line, const Options& options) {
   } else if (line.given("seed")) {
     throw InputError("command line", "--seed", "it without --functional",
                      "--functional or --functional-only too");
-  }
-  if (accuracy_alone && (options.compare_analytic || !options.waves.file.empty())) {
-    throw InputError(
-        "command line", options.compare_analytic ? "--compare-analytic" : "--waves",
-        "it beside " + std::string(options.ideal_adc_bits ? "--ideal-adc-bits" : "--functional-only"),
-        "a run that is replayed (--functional)");
   }
   const sim::ChipConfig chip = sim::read_chip_config(options.hw, overrides_of(options));
   if (!options.out.empty()) require_writable(options.out, "--out");

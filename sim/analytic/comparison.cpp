@@ -226,8 +226,10 @@ class Comparer {
     }
     const int left_out = plan_.timesteps - stage.timesteps;
     if (left_out > 0) {
-      reasons.push_back({"static_input", static_cast<double>(left_out), "1",
-                         "works in " + std::to_string(stage.timesteps) + " of " +
+      const char* const why = stage.is_static ? "its input stays the same" : "nobody needs the last one";
+      reasons.push_back({stage.is_static ? "static_input" : "backward_edge", static_cast<double>(left_out),
+                         "1",
+                         std::string(why) + ": works in " + std::to_string(stage.timesteps) + " of " +
                              std::to_string(plan_.timesteps) + " timesteps, the formula charges all"});
     }
   }

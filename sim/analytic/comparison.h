@@ -27,6 +27,7 @@ inline constexpr const char* kReasons[] = {
     "bit_planes",     ///< of a multi-bit input, which the formula takes for spikes
     "weight_slices",  ///< columns per output: signs and cells of few bits
     "static_input",   ///< timesteps that the formula charges and the chip leaves out
+    "backward_edge",  ///< the same behind a backward edge: nobody needs its last timestep
     "contention",     ///< cycles that results waited for room downstream
     "stalls",         ///< cycles of its tiles between first start and last end neither busy nor blocked
     "mesh",           ///< energy of routers and links

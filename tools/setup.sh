@@ -27,7 +27,8 @@ build_packages=(
 # To build and run every test: h5py reads and writes our files in the interoperability tests, Eigen solves the
 # circuits that the simulator approximates.
 test_packages=(python3-h5py libeigen3-dev)
-dev_packages=(clang-format-14 clang-tidy-14 clang libclang-rt-14-dev)
+# clang: the fuzzers; gtkwave: vcd2fst and fst2vcd, without which tests of FST files are skipped.
+dev_packages=(clang-format-14 clang-tidy-14 clang libclang-rt-14-dev gtkwave)
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {

@@ -96,7 +96,8 @@ std::string totals(const Measurement& m, const ChipConfig& chip) {
     const auto right_ones = std::count_if(m.samples.begin(), m.samples.end(), [](const SampleReport& s) {
       return s.label >= 0 && s.prediction == s.label;
     });
-    out += line("correct", grouped(right_ones) + " of " + grouped(known) + ", as the trace says");
+    out += line("correct", grouped(right_ones) + " of " + grouped(known) +
+                               (m.functional ? ", as the crossbars compute" : ", as the trace says"));
   }
   const double samples = std::max(1.0, static_cast<double>(m.samples.size()));
   out += line("crossbar reads", grouped(std::llround(static_cast<double>(m.crossbar_reads) / samples)));

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "sim/accountant.h"
 #include "sim/engine/run.h"
@@ -60,15 +61,15 @@ Measurement simulate(const traces::Network& network, const traces::TraceReader& 
   Accountant accountant(plan, chip, m);
   Progress progress("simulate", static_cast<std::int64_t>(positions.size()), "samples", options.quiet);
   for (auto position : positions) {
-    const auto stimulus =
-        functional ? functional->run(trace, position).stimulus : read_stimulus(plan, trace, position);
+    auto computed = functional ? std::make_optional(functional->run(trace, position)) : std::nullopt;
+    const auto stimulus = computed ? std::move(computed->stimulus) : read_stimulus(plan, trace, position);
     if (options.recorder != nullptr) options.recorder->start_sample(position);
     const auto run = run_sample(plan, chip, timing, stimulus, options.engine, options.recorder);
     const auto& info = trace.samples()[static_cast<std::size_t>(position)];
     SampleReport sample;
     sample.index = info.index;
     sample.label = info.label;
-    sample.prediction = info.prediction;
+    sample.prediction = computed ? computed->prediction : info.prediction;
     sample.cycles = run.cycles;
     accountant.add_sample(run, sample);
     m.samples.push_back(sample);

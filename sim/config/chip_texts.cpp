@@ -98,6 +98,7 @@ out of range or a missing number is an error that names file, place and line. Th
 |---|---|
 | [rram-32nm.json](rram-32nm.json) | 32 nm, 8 x 8 tiles, 128 x 128 crossbars of 2-bit RRAM cells: the one to start from |
 | [rram-32nm-small.json](rram-32nm-small.json) | the same with 4 x 4 tiles and 64 x 64 crossbars, by `extends` |
+| [rram-32nm-large.json](rram-32nm-large.json) | the same with 20 x 20 tiles, larger memories and up to 16 copies of small layers: holds SNASNet at full width |
 | [neurosim-22nm.json](neurosim-22nm.json) | 22 nm after NeuroSim: 1-bit cells, offset encoding, 6-bit SAR ADCs that make every sum exact |
 | [isaac-32nm.json](isaac-32nm.json) | after ISAAC: 168 tiles of 96 crossbars, all rows at once, one 8-bit ADC per crossbar in a clock of its own |
 | [spikesim-65nm.json](spikesim-65nm.json) | SpikeSim's chip: a crossbar per kernel position, its constants split over our components |
@@ -107,7 +108,7 @@ out of range or a missing number is an error that names file, place and line. Th
 
 ```sh
 spikeloop-sim --check hwconfigs/rram-32nm.json                 # what the file describes, in words
-spikeloop-sim --check hwconfigs/rram-32nm.json --set adc.bits=5 --set crossbar.max_active_rows=32
+spikeloop-sim --check hwconfigs/rram-32nm.json --set adc.bits=5 --set crossbar.max_active_rows=16
 ```
 
 **A chip of your own** needs only what differs:
@@ -124,7 +125,7 @@ spikeloop-sim --check hwconfigs/rram-32nm.json --set adc.bits=5 --set crossbar.m
 ```
 
 - `extends` is a path from the file's own folder. The base is read first; then each key given here replaces the
-  base's. A base may extend another file; a cycle is an error. A list, `["components/adc-32nm.json", "base.json"]`,
+  base's. A base may extend another file; a cycle is an error. A list, `["components/adc-flash-22nm.json", "base.json"]`,
   is read from left to right, each file over those before it, bases of bases included.
 - A library holds some components only, says so by `"extends": []`, and is no chip by itself.
 - Every component's object has a `source`: a paper's table, a tool's file, or `estimate` with the reason. An overlay's

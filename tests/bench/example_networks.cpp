@@ -141,7 +141,7 @@ traces::Network snasnet(const std::vector<std::string>& rows, int channels, int 
 
 int main(int argc, char** argv) {
   using namespace spikeloop::bench;
-  if (argc != 2) return std::fprintf(stderr, "usage: example_networks FOLDER\n"), 2;
+  if (argc != 2 || argv[1][0] == '-') return std::fprintf(stderr, "usage: example_networks FOLDER\n"), 2;
   try {
     const std::string folder = argv[1];
     std::filesystem::create_directories(folder);

@@ -127,7 +127,7 @@ const std::vector<Pairs>& pairs_without_sense() {
        {"functional", "engine", "compare-analytic", "waves", "wave-signals", "wave-window", "wave-sample"},
        "accuracy alone, or --functional, which replays too"},
       {"ideal-adc-bits",
-       {"engine", "compare-analytic", "waves", "wave-signals", "wave-window", "wave-sample"},
+       {"functional", "engine", "compare-analytic", "waves", "wave-signals", "wave-window", "wave-sample"},
        "accuracy alone, or a run that is replayed"},
       {"compare-analytic",
        {"functional"},

@@ -1,8 +1,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <ctime>
 #include <map>
 
 #include "sim/rules/timing.h"
@@ -135,43 +133,6 @@ TEST(Engines, RunTheModulesOfACycleInDifferentOrders) {
   }
   EXPECT_GT(same + different, 1000);
   EXPECT_GT(different, same / 2) << same;
-}
-
-/// A network of CIFAR-10's size on a chip of hwconfigs: the same measurement, and how much faster the fast
-/// engine is. Too slow for every day; tests/bench/engines.sh runs it.
-TEST(Engines, DISABLED_BenchOfMiddleSize) {
-  const auto network = testing::NetworkBuilder({3, 32, 32}, 8)
-                           .conv("stem", "input", 16, 3)
-                           .lif("lif1", {"stem"})
-                           .conv("conv2", "lif1", 32, 3, 2)
-                           .lif("lif2", {"conv2"})
-                           .conv("conv3", "lif2", 64, 3, 2)
-                           .lif("lif3", {"conv3"})
-                           .pool("pool", "lif3", 2, 2)
-                           .flatten("flatten", "pool")
-                           .linear("classes", "flatten", 64 * 16, 10)
-                           .output("classes", {10}, 4);
-  const auto chip = read_chip_config(SPIKELOOP_SOURCE_DIR "/hwconfigs/rram-32nm.json");
-  testing::TemporaryFolder folder;
-  traces::write_trace(folder.file("t.h5"), testing::random_trace(network, 1, 0.1, 1));
-  const traces::TraceReader trace(folder.file("t.h5"));
-  double seconds[2];
-  std::string json[2];
-  std::int64_t cycles = 0;
-  for (auto engine : {Engine::kFast, Engine::kReference}) {
-    const auto i = static_cast<std::size_t>(engine == Engine::kReference);
-    SimulateOptions options;
-    options.engine = engine;
-    const auto start = std::clock();
-    auto m = simulate(network, trace, chip, options);
-    seconds[i] = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-    m.engine.clear();
-    json[i] = to_json(m);
-    cycles = m.samples[0].cycles;
-  }
-  EXPECT_EQ(json[0], json[1]);
-  std::printf("%lld cycles; CPU seconds: fast %.2f, reference %.2f, ratio %.1f\n",
-              static_cast<long long>(cycles), seconds[0], seconds[1], seconds[1] / seconds[0]);
 }
 
 }  // namespace

@@ -55,11 +55,13 @@ struct LinearParams {
 struct LifParams {
   Tensor tau, r, v_leak, v_threshold, v_reset;
   bool spike_at_threshold = true;
+  bool soft_reset = false;  ///< v -= v_threshold instead of v = v_reset
 };
 /// NIR IF: dv/dt = r * input.
 struct IfParams {
   Tensor r, v_threshold, v_reset;
   bool spike_at_threshold = true;
+  bool soft_reset = false;  ///< v -= v_threshold instead of v = v_reset
 };
 /// average: sum / (ky*kx), padding counted (as PyTorch's default); otherwise the sum.
 struct Pool2dParams {

@@ -5,6 +5,7 @@
 
 #include "sim/config/chip_config.h"
 #include "sim/config/chip_texts.h"
+#include "sim/energy.h"
 #include "sim/network_description.h"
 #include "sim/rules/timing.h"
 #include "sim/simulate.h"
@@ -52,6 +53,30 @@ TEST(HardwareConfigs, EachRunsASmallNetwork) {
     EXPECT_GT(m.mean_energy_pj(), 0);
     EXPECT_GT(m.crossbar_reads, 0);
   }
+}
+
+/// Each file gives the numbers of the crossbar that it has, so none of them is scaled.
+TEST(HardwareConfigs, ArraysAreGivenAtTheirOwnSize) {
+  for (const auto& file : files_in(kFolder)) {
+    SCOPED_TRACE(file);
+    const auto x = read_chip_config(file).crossbar;
+    EXPECT_EQ(x.reference_rows, x.rows);
+    EXPECT_EQ(x.reference_columns, x.columns);
+  }
+}
+
+/// A router's FIFOs are counted once: with those of its file it has its source's area and leakage; each
+/// further channel adds its own, 5 ports x 4 flits x 64 bits.
+TEST(HardwareConfigs, RouterBuffersAreCountedOnce) {
+  const auto router = [](int channels) {
+    return router_inventory(read_chip_config((kFolder / "rram-32nm.json").string(),
+                                             {{"router.virtual_channels", std::to_string(channels)}}));
+  };
+  const auto at = static_cast<std::size_t>(Component::kRouter);
+  EXPECT_NEAR(router(1).area_um2[at], 37500, 1e-6);
+  EXPECT_NEAR(router(1).leakage_uw[at], 0.15, 1e-9);
+  EXPECT_NEAR(router(3).area_um2[at], 37500 + 2 * 1280 * 2.6339, 1e-6);
+  EXPECT_NEAR(router(3).leakage_uw[at], 0.15 + 2 * 1.25 * 0.0595, 1e-9);
 }
 
 /// A library is part of chips, and no chip.

@@ -25,6 +25,7 @@ sim::ChipConfig tiny_chip() {
   c.tile.barrier_latency_cycles = 4;
   c.pe.crossbars = 2;
   c.crossbar.rows = c.crossbar.columns = 8;
+  c.crossbar.reference_rows = c.crossbar.reference_columns = 8;
   c.crossbar.cell_bits = 4;
   c.crossbar.max_active_rows = 8;
   c.crossbar.skip_zero = true;

@@ -58,7 +58,7 @@ for column in number,crossbar.rows,mesh.columns,pe.crossbars,tile.pes,mesh.rows,
   contains header "$column"
 done
 # An array's area and energy follow its size.
-"$program" sweep "${files[@]}" --set crossbar.rows=64,128 --set crossbar.columns=64,128 --out sizes >sizes.txt
+"$program" sweep "${files[@]}" --set crossbar.rows=64,128 --set crossbar.columns=64,128 --out sizes >sizes.txt 2>sizes.err
 area() { awk -F, -v n="$1" 'NR == 1 { for (i = 1; i <= NF; ++i) if ($i == "area_um2") c = i } $1 == n { print $c }' sizes/table.csv; }
 for pair in "0 1" "0 2" "1 3" "2 3"; do
   read -r small large <<<"$pair"

@@ -121,8 +121,8 @@ ChipModule::ChipModule(const sc_core::sc_module_name& name, const Plan& plan, co
   }
 }
 
-/// The last one made goes first: the kernel looks for ports and processes that go among the youngest first,
-/// so in any other order a large mesh takes quadratic time.
+/// The last one made goes first: the kernel looks for ports that go among the youngest first, so in any other
+/// order those of a large mesh take quadratic time. (Processes still do: it walks a list of them.)
 ChipModule::~ChipModule() {
   if (blueprint_.engine == Engine::kReference) {
     host_.reset();

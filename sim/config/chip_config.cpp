@@ -314,15 +314,20 @@ void apply_overrides(const Overrides& overrides, Reading& reading) {
 
 /// A library of components is taken for a chip by who checks all files of a folder.
 void refuse_library(const std::string& file, const Reading& reading) {
-  std::string held, missing;
+  std::string held;
+  int missing = 0;
   for (const ComponentInfo& component : chip_components()) {
-    std::string& list = reading.objects.count(component.name) != 0 ? held : missing;
-    list += (list.empty() ? "" : ", ") + std::string(component.name);
+    if (reading.objects.count(component.name) == 0) {
+      ++missing;
+    } else {
+      held += (held.empty() ? "" : ", ") + std::string(component.name);
+    }
   }
-  if (missing.empty()) return;
+  if (missing == 0) return;
   fail({file, reading.library_place},
        "a library (it extends []) of " + (held.empty() ? "nothing" : held) + ", which is no chip by itself",
-       "a chip: a file whose \"extends\" names this one, and that has " + missing + " too");
+       "a chip: a file whose \"extends\" names this one, and that has a name and the other " +
+           std::to_string(missing) + " components");
 }
 
 void check_complete(const Reading& reading) {

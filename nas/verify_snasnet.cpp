@@ -498,9 +498,6 @@ int verify_units(const Json& json, std::ostream& out) {
 
 int verify(const Json& json, const std::string& file, const std::string& data_dir, std::ostream& out) {
   if (json.is_object() && json.contains("references")) return verify_narrow(json, data_dir, out);
-  if (!data_dir.empty())
-    throw InputError("command line", "--data", "it with " + file + ", whose values need no images",
-                     "no --data");
   if (json.is_object() && json.contains("sahd")) return verify_units(json, out);
   if (json.is_array() && !json.empty() && json.at(0).is_object() && json.at(0).contains("params_cell1")) {
     return verify_shapes(json, out);

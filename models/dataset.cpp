@@ -11,7 +11,12 @@ namespace spikeloop::models {
 Dataset load_dataset(const std::string& name, const std::string& dir, std::uint64_t seed) {
   static const std::vector<std::string> kNames = {"cifar10", "shapes"};
   if (name == "cifar10") return load_cifar10(dir);
-  if (name == "shapes") return make_shapes(10000, 2000, seed);
+  if (name == "shapes") {
+    if (!dir.empty())  // who gives a folder wants what is in it
+      throw InputError("command line", "--data", "it beside dataset shapes, which is made on the fly",
+                       "--dataset cifar10, or no --data");
+    return make_shapes(10000, 2000, seed);
+  }
   const std::string nearest = nearest_word(name, kNames);
   throw InputError("command line", "--dataset", "\"" + name + "\"",
                    "one of cifar10, shapes" + (nearest.empty() ? "" : " (did you mean " + nearest + "?)"));

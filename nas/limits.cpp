@@ -41,72 +41,31 @@ const CostInfo& info(Cost cost) {
   return kInfo[static_cast<std::size_t>(cost)];
 }
 
+/// Of Costs or Limits, which name their fields alike.
+template <class Fields>
+auto& field_of(Fields& fields, Cost cost) {
+  switch (cost) {
+    case Cost::kArea:
+      return fields.area_um2;
+    case Cost::kLatency:
+      return fields.latency_ns;
+    case Cost::kEnergy:
+      return fields.energy_pj;
+    case Cost::kMemory:
+      break;
+  }
+  return fields.memory_bytes;
+}
+
 }  // namespace
 
 const char* name(Cost cost) { return info(cost).name; }
 const char* unit_key(Cost cost) { return info(cost).key; }
 
-double Costs::get(Cost cost) const {
-  switch (cost) {
-    case Cost::kMemory:
-      return memory_bytes;
-    case Cost::kArea:
-      return area_um2;
-    case Cost::kLatency:
-      return latency_ns;
-    case Cost::kEnergy:
-      return energy_pj;
-  }
-  return 0;
-}
-
-void Costs::set(Cost cost, double value) {
-  switch (cost) {
-    case Cost::kMemory:
-      memory_bytes = value;
-      break;
-    case Cost::kArea:
-      area_um2 = value;
-      break;
-    case Cost::kLatency:
-      latency_ns = value;
-      break;
-    case Cost::kEnergy:
-      energy_pj = value;
-      break;
-  }
-}
-
-const std::optional<double>& Limits::get(Cost cost) const {
-  switch (cost) {
-    case Cost::kArea:
-      return area_um2;
-    case Cost::kLatency:
-      return latency_ns;
-    case Cost::kEnergy:
-      return energy_pj;
-    case Cost::kMemory:
-      break;
-  }
-  return memory_bytes;
-}
-
-void Limits::set(Cost cost, double value) {
-  switch (cost) {
-    case Cost::kMemory:
-      memory_bytes = value;
-      break;
-    case Cost::kArea:
-      area_um2 = value;
-      break;
-    case Cost::kLatency:
-      latency_ns = value;
-      break;
-    case Cost::kEnergy:
-      energy_pj = value;
-      break;
-  }
-}
+double Costs::get(Cost cost) const { return field_of(*this, cost); }
+void Costs::set(Cost cost, double value) { field_of(*this, cost) = value; }
+const std::optional<double>& Limits::get(Cost cost) const { return field_of(*this, cost); }
+void Limits::set(Cost cost, double value) { field_of(*this, cost) = value; }
 
 double parse_cost(Cost cost, const std::string& text, const std::string& place) {
   const std::vector<Unit>& units = info(cost).accepted;

@@ -355,6 +355,7 @@ void Search::measure_provisionally() {
     Trial& trial = trials_[order[rank]];
     if (trial.stage != Stage::kProvisional || trial.state != TrialState::kWaiting) continue;
     trial.state = TrialState::kPruned;
+    trial.stage = Stage::kScore;  // what decided; it never came to a provisional measurement
     trial.reason = "score rank " + std::to_string(rank + 1) + " of " + std::to_string(order.size());
     study_.update(trial);
   }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "sim/adc_law.h"
+#include "sim/array_law.h"
 
 namespace spikeloop::sim {
 namespace {
@@ -47,9 +48,9 @@ std::array<std::int64_t, kNumComponents> event_energy_aj(const ChipConfig& chip)
   const auto set = [&](Component c, double value) { pj[at(c)] = value; };
   const bool per_row = chip.crossbar.read_energy == ReadEnergy::kPerRow;
   // Else each read is charged for its rows' conductances (StageCounters::crossbar_read_aj).
-  set(Component::kCrossbar, per_row ? chip.crossbar.energy_pj_per_active_row : 0);
-  set(Component::kWordlineDriver, chip.wordline_driver.energy_pj_per_active_row);
-  set(Component::kColumnMux, chip.column_mux.energy_pj_per_conversion);
+  set(Component::kCrossbar, per_row ? crossbar_row_energy_pj(chip.crossbar) : 0);
+  set(Component::kWordlineDriver, driver_row_energy_pj(chip));
+  set(Component::kColumnMux, mux_energy_pj(chip));
   set(Component::kAdc, adc_energy_pj(chip.adc));
   set(Component::kShiftAdd, chip.shift_add.energy_pj_per_conversion);
   set(Component::kAdderTree, chip.adder_tree.energy_pj_per_add);
@@ -97,9 +98,11 @@ Inventory tile_inventory(const ChipConfig& chip) {
   };
   const double crossbars = static_cast<double>(chip.tile.pes) * chip.pe.crossbars;
   const double adcs = crossbars * (chip.crossbar.columns / chip.adc.columns_per_adc);
-  add(Component::kCrossbar, crossbars, chip.crossbar.area_um2, chip.crossbar.leakage_uw);
-  add(Component::kWordlineDriver, crossbars, chip.wordline_driver.area_um2, chip.wordline_driver.leakage_uw);
-  add(Component::kColumnMux, crossbars, chip.column_mux.area_um2, chip.column_mux.leakage_uw);
+  add(Component::kCrossbar, crossbars, crossbar_area_um2(chip.crossbar), crossbar_leakage_uw(chip.crossbar));
+  const double rows = crossbars * row_scale(chip.crossbar);  // in crossbars of the reference size
+  add(Component::kWordlineDriver, rows, chip.wordline_driver.area_um2, chip.wordline_driver.leakage_uw);
+  const double columns = crossbars * column_scale(chip.crossbar);
+  add(Component::kColumnMux, columns, chip.column_mux.area_um2, chip.column_mux.leakage_uw);
   add(Component::kAdc, adcs, chip.adc.area_um2 * adc_size_scale(chip.adc),
       chip.adc.leakage_uw * adc_size_scale(chip.adc));
   add(Component::kShiftAdd, adcs, chip.shift_add.area_um2, chip.shift_add.leakage_uw);

@@ -148,7 +148,11 @@ std::string layers_table(const Measurement& m) {
            right(mean(layer.busy_cycles), 12) + right(mean(layer.blocked_cycles), 13) +
            right(scaled(energy * 1e-18 / samples) + "J", 12) + right(percent(energy, total), 9) + "\n";
   }
-  return out;
+  return out + wrapped(
+                   "items: windows, pixels or vectors; reads: passes over crossbars; ones: set bits in what "
+                   "crossbars read; busy: cycles at work, summed over tiles and copies; blocked: cycles that "
+                   "results waited for room downstream",
+                   2);
 }
 
 std::string component_tables(const Measurement& m) {

@@ -30,14 +30,16 @@ std::string table(const Comparison& c) {
   std::size_t width = 7;
   for (const auto& layer : c.layers) width = std::max(width, layer.name.size() + 2);
   std::string out = "measured beside analytic models, per sample\n";
-  out += wrapped("SpikeSim: its released formulas with X = " + std::to_string(p.crossbar) +
-                     " (crossbar.rows), P = " + std::to_string(p.pes_per_tile) +
-                     " (tile.pes), T = " + std::to_string(p.timesteps) + ", " + fixed_point(p.clock_mhz, 0) +
-                     " MHz (clock.frequency_mhz), k of each layer, its own energy and area constants; event: "
-                     "the same, charged for windows and rows with spikes; closed form: this chip's events "
-                     "counted from the same spikes (dynamic energy; least = its busiest resource), and with "
-                     "every bit set (dense).",
-                 2);
+  out +=
+      wrapped("SpikeSim: its released formulas with X = " + std::to_string(p.crossbar) +
+                  " (crossbar.rows), P = " + std::to_string(p.pes_per_tile) +
+                  " (tile.pes), T = " + std::to_string(p.timesteps) + ", " + fixed_point(p.clock_mhz, 0) +
+                  " MHz (clock.frequency_mhz), k of each layer, its own energy and area constants; event: "
+                  "the same, charged for windows and rows with spikes; closed form: this chip's events "
+                  "counted from the same spikes (dynamic energy; least = its busiest resource), and with "
+                  "every bit set (dense). From energy to event: energies; from span on: times, span from the "
+                  "layer's first start to its last end, busy of its crossbars or unit.",
+              2);
   for (const auto& note : c.notes) out += wrapped("note: " + note, 2);
   out += "\n" + row(width, "",
                     {"energy", "dynamic", "closed", "dense", "SpikeSim", "event", "span", "busy", "least",

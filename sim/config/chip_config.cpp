@@ -42,6 +42,8 @@ struct Reading {
   std::map<std::string, std::string> sources;  ///< by component
   std::vector<std::string> order;              ///< components as they came
   int files = 0;
+  std::string
+      library_place;  ///< of "extends": [] in the first file, by which it says to be a library; else ""
 };
 
 std::string quoted(const std::string& text) { return "\"" + text + "\""; }
@@ -240,7 +242,12 @@ void read_file_into(const std::string& file, std::vector<std::string>& chain, Re
   const JsonValue root = parse_json_object(read_file(file), file);
   check_format(file, root);
   chain.push_back(file);
-  if (const JsonMember* extends = find_member(root, "extends")) read_bases(file, *extends, chain, reading);
+  if (const JsonMember* extends = find_member(root, "extends")) {
+    const JsonValue& bases = extends->value;
+    if (chain.size() == 1 && bases.type == JsonValue::Type::kArray && bases.members.empty())
+      reading.library_place = json_place("/extends", bases.line);
+    read_bases(file, *extends, chain, reading);
+  }
   chain.pop_back();
 
   const std::set<std::string> handled{"format", "version", "extends", "$schema"};
@@ -305,8 +312,27 @@ void apply_overrides(const Overrides& overrides, Reading& reading) {
   }
 }
 
+/// A library of components is taken for a chip by who checks all files of a folder.
+void refuse_library(const std::string& file, const Reading& reading) {
+  std::string held;
+  int missing = 0;
+  for (const ComponentInfo& component : chip_components()) {
+    if (reading.objects.count(component.name) == 0) {
+      ++missing;
+    } else {
+      held += (held.empty() ? "" : ", ") + std::string(component.name);
+    }
+  }
+  if (missing == 0) return;
+  fail({file, reading.library_place},
+       "a library (it extends []) of " + (held.empty() ? "nothing" : held) + ", which is no chip by itself",
+       "a chip: a file whose \"extends\" names this one, and that has a name and the other " +
+           std::to_string(missing) + " components");
+}
+
 void check_complete(const Reading& reading) {
   const auto& [top_file, top_line] = reading.objects.at("");
+  if (!reading.library_place.empty() && reading.fields.count("name") == 0) refuse_library(top_file, reading);
   for (const ComponentInfo& component : chip_components()) {
     const std::string pointer = std::string("/") + component.name;
     const auto object = reading.objects.find(component.name);

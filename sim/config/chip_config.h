@@ -52,7 +52,7 @@ struct ChipConfig {
     int latency_cycles = 0;               ///< from a flit's arrival in the FIFO to its earliest departure
     double energy_pj_per_flit = 0;        ///< FIFO write and read, routing, arbitration, crossbar
     double area_um2 = 0, leakage_uw = 0;  ///< without its FIFOs if those are given per bit
-    double buffer_area_um2_per_bit = 0, buffer_leakage_uw_per_kbit = 0;
+    double buffer_area_um2_per_bit = 0, buffer_leakage_uw_per_kbit = 0;  ///< of its FIFOs
   } router;
   struct Link {
     int latency_cycles = 0;
@@ -78,19 +78,24 @@ struct ChipConfig {
   } pe;
   /// A dummy column of level-0 cells gives every read its baseline, the off current of the driven rows, which
   /// is subtracted before the conversion; area and energy of that column are part of the crossbar's numbers.
+  /// Energies, areas and leakages of crossbar, wordline_driver and column_mux are given at reference_rows x
+  /// reference_columns; other sizes follow (array_law.h).
   struct Crossbar {
     int rows = 0, columns = 0, cell_bits = 0;
+    int reference_rows = 0, reference_columns = 0;
     int max_active_rows = 0;  ///< wordlines driven at once; a read of more takes several passes
     bool skip_zero = true;    ///< a window piece without an active wordline is not read
     double read_latency_ns = 0;
     double pulse_ns = 0;  ///< of it, how long the cells of a driven row conduct; 0 = all of it
     ReadEnergy read_energy = ReadEnergy::kPerRow;
-    double energy_pj_per_active_row = 0;  ///< current of one driven wordline's cells over one read
-    double area_um2 = 0, leakage_uw = 0;
+    double energy_pj_per_active_row = 0;            ///< current of one driven wordline's cells over one read
+    double area_um2 = 0, leakage_uw = 0;            ///< cells
+    double edge_area_um2 = 0, edge_leakage_uw = 0;  ///< what lies along the edges: switches, write circuits
   } crossbar;
   struct WordlineDriver {
-    double energy_pj_per_active_row = 0;
-    double area_um2 = 0, leakage_uw = 0;  ///< all rows of one crossbar
+    double energy_pj_per_active_row = 0;         ///< follows the wordline's length
+    double switch_energy_pj_per_active_row = 0;  ///< on top, at any length
+    double area_um2 = 0, leakage_uw = 0;         ///< all rows of one crossbar
   } wordline_driver;
   struct ColumnMux {
     double energy_pj_per_conversion = 0;

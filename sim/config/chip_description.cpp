@@ -53,14 +53,6 @@ std::string area_table(const ChipConfig& chip) {
   return out;
 }
 
-/// One line, cut where the page ends.
-std::string cut_line(const std::string& label, const std::string& text) {
-  constexpr std::size_t kPage = 110;
-  std::string out = "  " + left(label, kLabelWidth) + text;
-  if (out.size() > kPage) out = out.substr(0, kPage - 4) + " ...";
-  return out + "\n";
-}
-
 std::string word_of(const ChipConfig& chip, const char* path) {
   for (const Field& field : chip_fields())
     if (std::string(path) == field.path) return field_text(field, chip);
@@ -214,7 +206,7 @@ std::string describe_chip(const ChipConfig& chip) {
   out += peak_rates(chip, timing, outputs);
   out += "\narea and leakage\n" + area_table(chip);
   out += "\nsources\n";
-  for (const auto& [pointer, text] : chip.sources) out += cut_line(pointer.substr(1), text);
+  for (const auto& [pointer, text] : chip.sources) out += line(pointer.substr(1), text);
   return out;
 }
 

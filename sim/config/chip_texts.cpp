@@ -133,6 +133,9 @@ spikeloop-sim --check hwconfigs/rram-32nm.json --set adc.bits=5 --set crossbar.m
 - `--set component.key=value` overrides one number from the command line, after all files.
 - Units are in the keys. Energies are dynamic energies of the named event; area and leakage are those of one instance
   of the component (of one bit, or 1024 bits, in memories). Times in ns are rounded up to clock cycles.
+- Numbers of `adc` hold at `adc.reference_bits`, those of `crossbar`, `wordline_driver` and `column_mux` at
+  `crossbar.reference_rows` x `crossbar.reference_columns`; other resolutions and sizes follow (`sim/adc_law.h`,
+  `sim/array_law.h`), but for a crossbar's latency. A file that gives numbers for another size gives the reference too.
 - Rules over several keys: `crossbar.max_active_rows` at most `crossbar.rows`; `crossbar.columns` divisible by
   `adc.columns_per_adc` and enough for one weight; the host port inside the mesh; `mesh.header_bits` at most one flit
   and enough for a tile's address; each memory at least one access wide.

@@ -121,6 +121,17 @@ ChipModule::ChipModule(const sc_core::sc_module_name& name, const Plan& plan, co
   }
 }
 
+/// The last one made goes first: the kernel looks for ports that go among the youngest first, so in any other
+/// order those of a large mesh take quadratic time. (Processes still do: it walks a list of them.)
+ChipModule::~ChipModule() {
+  if (blueprint_.engine == Engine::kReference) {
+    host_.reset();
+    for (auto& t : tiles_) t.reset();
+  } else {
+    while (!tiles_.empty()) tiles_.pop_back();
+  }
+}
+
 void ChipModule::make_tile(int t) {
   const std::string tile_name =
       "tile_" + std::to_string(plan_.tile_column(t)) + "_" + std::to_string(plan_.tile_row(t));

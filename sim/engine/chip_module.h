@@ -126,6 +126,11 @@ class ChipModule : public sc_core::sc_module, public SidebandIf {
  public:
   ChipModule(const sc_core::sc_module_name& name, const Plan& plan, const ChipConfig& chip,
              const Timing& timing, const Stimulus& stimulus, Engine engine, Recorder* recorder);
+  ~ChipModule() override;
+  ChipModule(const ChipModule&) = delete;
+  ChipModule& operator=(const ChipModule&) = delete;
+  ChipModule(ChipModule&&) = delete;
+  ChipModule& operator=(ChipModule&&) = delete;
   const std::vector<std::unique_ptr<TileModule>>& tiles() const { return tiles_; }
   HostPort& host() { return host_->rule(); }
   /// Every result has arrived and every stage has done all of its items.

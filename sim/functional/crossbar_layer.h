@@ -4,8 +4,8 @@
 
 #include "sim/config/chip_config.h"
 #include "sim/functional/adc.h"
-#include "sim/functional/cells.h"
 #include "sim/functional/devices.h"
+#include "sim/mapping/cells.h"
 #include "sim/mapping/plan.h"
 #include "traces/spike_trace.h"
 

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "sim/bits.h"
-#include "sim/functional/cells.h"
 #include "sim/functional/crossbar_layer.h"
 #include "sim/functional/graph.h"
 #include "traces/support/error.h"
@@ -52,6 +51,18 @@ Rescale rescale_of(const traces::Network& network, const traces::Node& node, con
     }
   }
   return r;
+}
+
+/// Throws when the layer has none.
+WeightMatrix integer_weights(const traces::Node& node, const Signal& signal,
+                             const std::string& network_path) {
+  const auto* conv = node.as<traces::Conv2dParams>();
+  const auto& quantised = conv != nullptr ? conv->quantised : node.as<traces::LinearParams>()->quantised;
+  if (!quantised) {
+    throw InputError(network_path, "node " + node.name, "float weights",
+                     "integer weights (a quantised network): crossbars compute with integers");
+  }
+  return weight_matrix(node, signal, quantised->bits);
 }
 
 int highest(const std::vector<float>& values) {
@@ -206,7 +217,7 @@ FunctionalChip::FunctionalChip(const traces::Network& network, const Plan& plan,
     how.column_by_column = options.column_by_column || options.ideal_adc_bits;
     s.layers.emplace(
         std::piecewise_construct, std::forward_as_tuple(g.node),
-        std::forward_as_tuple(plan, chip, own->second, weight_matrix(node, signal, network_path), how));
+        std::forward_as_tuple(plan, chip, own->second, integer_weights(node, signal, network_path), how));
     s.rescales[g.node] = rescale_of(network, node, signal, network_path);
   }
   s.report.network_sha256 = traces::network_hash(network);

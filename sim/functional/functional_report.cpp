@@ -122,12 +122,21 @@ std::string functional_table(const FunctionalReport& r) {
            right(fixed_point(l.adc_lsb_levels, 3), 12) + right(grouped(l.conversions), 16) +
            right(percent(l.clipped, l.conversions, 3), 12) + right(error, 10) + "\n";
   }
+  out += wrapped(
+      "ideal: bits with which no input could lose anything; seen: bits that the largest column sum of "
+      "these samples needs; levels/LSB: cell levels per code step; clipped: conversions beyond the ADC's "
+      "range; rms LSB: error of a conversion against the ideal column sum",
+      2);
   out += "\n  " + left("neurons", width) + right("spikes", 14) + right("in the trace", 14) +
          right("flips", 12) + right("mismatch", 12) + "\n";
   for (const auto& n : r.neurons) {
     out += "  " + left(n.name, width) + right(grouped(n.spikes), 14) + right(grouped(n.trace_spikes), 14) +
            right(grouped(n.flips), 12) + right(percent(n.flips, n.neurons, 4), 12) + "\n";
   }
+  out += wrapped(
+      "flips: spikes here and none in the trace, or the other way round; mismatch: their share of all "
+      "neurons, timesteps and samples",
+      2);
   return out;
 }
 

@@ -41,37 +41,28 @@ void NeuronUnit::finish_due(Cycle now) {
 void NeuronUnit::start(Cycle now) {
   const auto& chip = tile_.chip;
   if (busy_ || results_.size() > static_cast<std::size_t>(chip.neuron_unit.latency_cycles)) return;
-  for (std::size_t step = 1; step <= nodes_.size(); ++step) {
-    const std::size_t pick = (last_ + step) % nodes_.size();
-    auto& w = *nodes_[pick];
-    if (!tile_.gate_open(w, w.started) || !node_ready(w, w.started)) continue;
-    const bool room = tile_.reserve_outputs(w, w.started, now);
-    tile_.track_blocked(w, !room, now);
-    if (!room) continue;
-    const auto& s = *w.stage;
-    int cycles = ceil_div(s.channels, chip.node_adder.lanes);
-    if (!s.lifs.empty())
-      cycles = static_cast<int>(s.lifs.size()) * ceil_div(s.channels, chip.neuron_unit.lanes);
-    busy_ = true;
-    work_ = &w;
-    item_ = w.started++;
-    end_ = now + tile_.tile_cycles(cycles);
-    last_ = pick;
-    auto& events = w.counters.events;
-    const auto lifs = static_cast<std::int64_t>(s.lifs.size());
-    bool holds_static = false;
-    for (int f : s.inputs) holds_static = holds_static || (tile_.flow(f).is_static && !s.is_static);
-    events[Component::kNodeMemoryRead] +=
-        std::int64_t{s.channels} * chip.node_adder.value_bits * (holds_static ? 2 : 1);
-    events[Component::kNeuronUnit] += lifs * s.channels;
-    events[Component::kMembraneMemoryRead] += lifs * s.channels * chip.neuron_unit.membrane_bits;
-    events[Component::kMembraneMemoryWrite] += lifs * s.channels * chip.neuron_unit.membrane_bits;
-    w.counters.busy_cycles += end_ - now;
-    w.counters.first_cycle = std::min(w.counters.first_cycle, now);
-    tile_.record(now, EventKind::kNeuronStart, w.id, item_);
-    tile_.changed = true;
-    return;
-  }
+  StageWork* const next =
+      tile_.next_to_start(nodes_, last_, now, [&](const StageWork& w) { return node_ready(w, w.started); });
+  if (next == nullptr) return;
+  const auto& s = *next->stage;
+  const auto lifs = static_cast<int>(s.lifs.size());
+  const int cycles = lifs > 0 ? lifs * ceil_div(s.channels, chip.neuron_unit.lanes)
+                              : ceil_div(s.channels, chip.node_adder.lanes);
+  busy_ = true;
+  work_ = next;
+  end_ = now + tile_.tile_cycles(cycles);
+  item_ = next->start_next(now, end_);
+  bool holds_static = false;
+  for (int f : s.inputs) holds_static = holds_static || (tile_.flow(f).is_static && !s.is_static);
+  const std::int64_t neurons = std::int64_t{lifs} * s.channels;
+  auto& events = next->counters.events;
+  events[Component::kNodeMemoryRead] +=
+      std::int64_t{s.channels} * chip.node_adder.value_bits * (holds_static ? 2 : 1);
+  events[Component::kNeuronUnit] += neurons;
+  events[Component::kMembraneMemoryRead] += neurons * chip.neuron_unit.membrane_bits;
+  events[Component::kMembraneMemoryWrite] += neurons * chip.neuron_unit.membrane_bits;
+  tile_.record(now, EventKind::kNeuronStart, next->id, item_);
+  tile_.changed = true;
 }
 
 Cycle NeuronUnit::next_event(Cycle now) const {

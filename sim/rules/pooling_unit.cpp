@@ -28,29 +28,22 @@ void PoolingUnit::finish_due(Cycle now) {
 
 void PoolingUnit::start(Cycle now) {
   if (busy_ || held_) return;
-  for (std::size_t step = 1; step <= pools_.size(); ++step) {
-    const std::size_t pick = (last_ + step) % pools_.size();
-    auto& w = *pools_[pick];
-    if (!tile_.gate_open(w, w.started) || !tile_.window_ready(w, w.started)) continue;
-    const bool room = tile_.reserve_outputs(w, w.started, now);
-    tile_.track_blocked(w, !room, now);
-    if (!room) continue;
-    const auto pixel = static_cast<std::size_t>(w.started % w.stage->items());
-    const int additions = w.stage->channels * w.windows.in_bounds[pixel];
-    busy_ = true;
-    work_ = &w;
-    item_ = w.started++;
-    end_ = now + tile_.tile_cycles(std::max(1, ceil_div(additions, tile_.chip.pooling_unit.lanes)));
-    last_ = pick;
-    w.counters.events[Component::kPoolingUnit] += additions;
-    w.counters.events[Component::kPoolingMemoryRead] +=
-        std::int64_t{w.windows.in_bounds[pixel]} * tile_.flow(w.stage->inputs[0]).item_bits;
-    w.counters.busy_cycles += end_ - now;
-    w.counters.first_cycle = std::min(w.counters.first_cycle, now);
-    tile_.record(now, EventKind::kPoolStart, w.id, item_);
-    tile_.changed = true;
-    return;
-  }
+  StageWork* const next = tile_.next_to_start(
+      pools_, last_, now, [&](const StageWork& w) { return tile_.window_ready(w, w.started); });
+  if (next == nullptr) return;
+  const auto pixel = static_cast<std::size_t>(next->started % next->stage->items());
+  const int pixels = next->windows.in_bounds[pixel];
+  const int additions = next->stage->channels * pixels;
+  busy_ = true;
+  work_ = next;
+  end_ = now + tile_.tile_cycles(std::max(1, ceil_div(additions, tile_.chip.pooling_unit.lanes)));
+  item_ = next->start_next(now, end_);
+  auto& events = next->counters.events;
+  events[Component::kPoolingUnit] += additions;
+  events[Component::kPoolingMemoryRead] +=
+      std::int64_t{pixels} * tile_.flow(next->stage->inputs[0]).item_bits;
+  tile_.record(now, EventKind::kPoolStart, next->id, item_);
+  tile_.changed = true;
 }
 
 Cycle PoolingUnit::next_event(Cycle now) const {

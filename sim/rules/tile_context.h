@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -28,6 +29,13 @@ struct StageWork {
   WindowTable windows;       ///< kMvm, kPool
   int input_items = 0, input_row = 1;
   Cycle blocked_since = kNever;
+
+  /// The next item starts and keeps its unit at work until `end`. Returns its number.
+  std::int64_t start_next(Cycle now, Cycle end) {
+    counters.busy_cycles += end - now;
+    counters.first_cycle = std::min(counters.first_cycle, now);
+    return started++;
+  }
 };
 
 /// What the units of a tile share: its stages, what has arrived for them, and where results go: the registers
@@ -76,6 +84,24 @@ class TileContext {
   /// Takes the places that an item's sends will need: windows at the receivers, local registers, output
   /// buffer. All or none.
   bool reserve_outputs(StageWork& w, std::int64_t item, Cycle now);
+  /// The next of a unit's stages, taken in turn from the one behind `last`, whose next item may start: it is
+  /// `ready(work)` and there was room for its results, which is taken; null when there is none. A stage that
+  /// is ready and has no room is blocked.
+  template <class Ready>
+  StageWork* next_to_start(const std::vector<StageWork*>& stages, std::size_t& last, Cycle now,
+                           const Ready& ready) {
+    for (std::size_t step = 1; step <= stages.size(); ++step) {
+      const std::size_t pick = (last + step) % stages.size();
+      StageWork& w = *stages[pick];
+      if (!gate_open(w, w.started) || !ready(w)) continue;
+      const bool room = reserve_outputs(w, w.started, now);
+      track_blocked(w, !room, now);
+      if (!room) continue;
+      last = pick;
+      return &w;
+    }
+    return nullptr;
+  }
   /// Sends an item. Returns when all its packets are in the output buffer: until then the unit that made it
   /// holds it.
   Cycle send_outputs(StageWork& w, std::int64_t item, Cycle now);

@@ -65,7 +65,7 @@ std::string node_of(const std::string& module) {
   return cell + "lif" + sources[index];
 }
 
-class ExportAgrees : public testing::TestWithParam<std::pair<const char*, int>> {};
+class ExportAgrees : public ::testing::TestWithParam<std::pair<const char*, int>> {};
 
 TEST_P(ExportAgrees, WithTheTrainedNetwork) {
   const auto& [cells, hidden] = GetParam();
@@ -105,12 +105,12 @@ TEST_P(ExportAgrees, WithTheTrainedNetwork) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cells, ExportAgrees,
-                         testing::Values(std::make_pair("0303/0030/2002/0200", 8),
-                                         std::make_pair("0303/0030/2002/0200", 0),
-                                         std::make_pair("0123/0041/0002/0000", 0),
-                                         std::make_pair("0042/3004/0103/0000", 0),
-                                         std::make_pair("0001/1000/1100/4310", 0),
-                                         std::make_pair("0003/2000/3200/0320|0004/0000/0000/0000", 8)));
+                         ::testing::Values(std::make_pair("0303/0030/2002/0200", 8),
+                                           std::make_pair("0303/0030/2002/0200", 0),
+                                           std::make_pair("0123/0041/0002/0000", 0),
+                                           std::make_pair("0042/3004/0103/0000", 0),
+                                           std::make_pair("0001/1000/1100/4310", 0),
+                                           std::make_pair("0003/2000/3200/0320|0004/0000/0000/0000", 8)));
 
 TEST(Export, NamesAndBackwardEdgesFollowTheConvention) {
   const Dataset dataset = make_shapes(0, 4, 1);

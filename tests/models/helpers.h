@@ -1,13 +1,11 @@
 #pragma once
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
-#include <stdexcept>
 #include <string>
 
 #include "models/snasnet_spec.h"
+#include "tests/support/temporary_folder.h"
 #include "traces/support/error.h"
 
 namespace spikeloop::models {
@@ -19,24 +17,7 @@ inline std::string shared_folder() {
 }
 inline std::string cifar10_folder() { return shared_folder() + "/data/cifar-10-batches-bin"; }
 
-/// A folder of its own, gone at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name =
-        (std::filesystem::temp_directory_path() / ("spikeloop_models_" + std::string(6, 'X'))).string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = name;
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
+using testing::TemporaryFolder;
 
 inline SnasnetSpec small_spec(const std::string& cells, std::int64_t hidden = 0) {
   SnasnetSpec spec;
@@ -60,9 +41,9 @@ std::string error_of(F f) {
   return "";
 }
 
-inline testing::AssertionResult contains(const std::string& text, const std::string& part) {
-  if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << "\"" << text << "\" lacks \"" << part << "\"";
+inline ::testing::AssertionResult contains(const std::string& text, const std::string& part) {
+  if (text.find(part) != std::string::npos) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "\"" << text << "\" lacks \"" << part << "\"";
 }
 
 }  // namespace spikeloop::models

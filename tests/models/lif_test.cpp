@@ -45,7 +45,7 @@ struct Oracle {
   }
 };
 
-class LifAgainstOracle : public testing::TestWithParam<at::ScalarType> {};
+class LifAgainstOracle : public ::testing::TestWithParam<at::ScalarType> {};
 
 TEST_P(LifAgainstOracle, SpikesMembranesAndGradients) {
   const bool wide = GetParam() == at::kDouble;
@@ -82,7 +82,7 @@ TEST_P(LifAgainstOracle, SpikesMembranesAndGradients) {
   EXPECT_LT(spikes, kSteps * kNeurons - 100);
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, LifAgainstOracle, testing::Values(at::kFloat, at::kDouble));
+INSTANTIATE_TEST_SUITE_P(Types, LifAgainstOracle, ::testing::Values(at::kFloat, at::kDouble));
 
 TEST(Lif, FiresExactlyAtTheThreshold) {
   // (4/3) / (4/3) is 1: a membrane equal to the threshold fires and is reset to zero.

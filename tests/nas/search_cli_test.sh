@@ -66,6 +66,15 @@ wrong_input() {
   expect_refusal "no network" "--network" "$programs/spikeloop" trace --out refused
   expect_refusal "absent network" "absent.nir" "$programs/spikeloop" trace --network absent.nir --out refused
   expect_refusal "no study" "study.db" "$programs/spikeloop" study status .
+  expect_refusal "folder of images for none" "--data: found it beside dataset shapes" \
+    "${asked[@]}" --hw "$hw" --dataset shapes --data .
+  expect_refusal "images of no final training" "--final-train-images: found it beside --final-epochs 0" \
+    "${asked[@]}" --hw "$hw" --dataset shapes --final-epochs 0 --final-train-images 5
+  expect_refusal "two schedules" "--schedule: found --set schedule as well" \
+    "${asked[@]}" --hw "$hw" --dataset shapes --schedule pipelined --set schedule=pipelined
+  expect_refusal "a folder for no file" "--out: found it beside" "$programs/spikeloop" train --dataset shapes \
+    --cell 0003/0000/1000/0020 --out refused --checkpoint a.pt --network a.nir
+  expect_refusal "words behind version" "version: found" "$programs/spikeloop" version now
   expect_refusal "no references" "absent.json" "$programs/spikeloop" verify snasnet absent.json
   expect_refusal "no file" "FILE" "$programs/spikeloop" verify snasnet
 }
@@ -135,6 +144,14 @@ whole_search() {
   cmp again.h5 one/winner/trace.h5 || fail "another trace of the same network"
 
   "$programs/spikeloop" study status one | grep -q 'candidates' || fail "study status"
+  "$programs/spikeloop" study status one | grep -q '^  PRUNED     score ' || fail "study status: stage of the pruned"
+  diff <("$programs/spikeloop" study best one --csv | sort) \
+    <("$programs/spikeloop" study export one | grep -E '^number|,COMPLETE,' | sort) || fail "study best --csv"
+  local what
+  for what in status show; do
+    expect_refusal "CSV of $what" "--csv: found it beside $what" "$programs/spikeloop" study "$what" one --csv
+  done
+  expect_refusal "number behind best" "NUMBER: found" "$programs/spikeloop" study best one 0
   "$programs/spikeloop" study best one/study.db | grep -q 'latency' || fail "study best"
   "$programs/spikeloop" study show one 0 | grep -q '^genotype ' || fail "study show"
   local rows

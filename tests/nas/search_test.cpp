@@ -17,12 +17,14 @@
 #include "nas/search_report.h"
 #include "nas/settings.h"
 #include "nas/study.h"
-#include "tests/nas/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 #include "traces/support/error.h"
 #include "traces/support/files.h"
 
 namespace spikeloop::nas {
 namespace {
+
+using testing::TemporaryFolder;
 
 namespace fs = std::filesystem;
 
@@ -52,9 +54,9 @@ SearchSettings small_settings() {
 
 SearchPlaces places_in(const TemporaryFolder& folder, int jobs) {
   SearchPlaces places;
-  places.out = folder / ("run" + std::to_string(jobs));
+  places.out = folder.file("run" + std::to_string(jobs));
   places.hw = std::string(SPIKELOOP_SOURCE_DIR) + "/hwconfigs/rram-32nm.json";
-  places.programs = folder / "programs";
+  places.programs = folder.file("programs");
   places.jobs = jobs;
   places.quiet = true;
   return places;
@@ -133,8 +135,8 @@ TEST(Jobs, FilesReadBackAndResultsBelongToTheirJob) {
   job.chip_sha256 = "12";
   job.places.hw = "chip.json";
   job.places.overrides = {{"crossbar.rows", "64"}};
-  write_job(folder / "job.json", job);
-  const EvaluationJob read = read_job(folder / "job.json");
+  write_job(folder.file("job.json"), job);
+  const EvaluationJob read = read_job(folder.file("job.json"));
   EXPECT_EQ(read.sha256(), job.sha256());
   EXPECT_EQ(read.stage, Stage::kMeasured);
   EXPECT_EQ(read.places.overrides, job.places.overrides);
@@ -149,7 +151,7 @@ TEST(Jobs, FilesReadBackAndResultsBelongToTheirJob) {
   result.job_sha256 = job.sha256();
   result.costs = Costs{1, 2, 1.0 / 3, 4};
   result.accuracy = 0.1;
-  const std::string path = folder / "result.json";
+  const std::string path = folder.file("result.json");
   EXPECT_FALSE(read_result(path, job.sha256()));
   write_result(path, result);
   ASSERT_TRUE(read_result(path, job.sha256()));
@@ -162,7 +164,7 @@ TEST(Jobs, FilesReadBackAndResultsBelongToTheirJob) {
 
 TEST(Jobs, MeasuredCostsMustBeWhole) {
   const TemporaryFolder folder;
-  const std::string path = folder / "measurement.json";
+  const std::string path = folder.file("measurement.json");
   std::ofstream(path)
       << R"({"summary": {"memory_bytes": 1, "area_um2": 2, "latency_ns": 3.5, "energy_pj": 4}})";
   EXPECT_EQ(read_measured_costs(path).latency_ns, 3.5);
@@ -209,7 +211,7 @@ TEST(SearchReport, RankCorrelationByHand) {
 
 TEST(SearchFlow, SameResultWhateverTheNumberOfJobs) {
   const TemporaryFolder folder;
-  install_fake_programs(folder / "programs");
+  install_fake_programs(folder.file("programs"));
   SearchSettings settings = small_settings();
   settings.limits.set(Cost::kEnergy, kFakeEnergyLimit);
   settings.final_epochs = 1;
@@ -248,7 +250,7 @@ TEST(SearchFlow, SameResultWhateverTheNumberOfJobs) {
 
 TEST(SearchFlow, GoesOnWithoutRepeatingWork) {
   const TemporaryFolder folder;
-  install_fake_programs(folder / "programs");
+  install_fake_programs(folder.file("programs"));
   SearchSettings settings = small_settings();
   settings.limits.set(Cost::kEnergy, kFakeEnergyLimit);
   const SearchPlaces places = places_in(folder, 2);
@@ -293,7 +295,7 @@ TEST(SearchFlow, GoesOnWithoutRepeatingWork) {
 
 TEST(SearchFlow, BoundsRejectBeforeAnythingIsScored) {
   const TemporaryFolder folder;
-  install_fake_programs(folder / "programs");
+  install_fake_programs(folder.file("programs"));
   SearchSettings settings = small_settings();
   settings.candidates = 3;
   settings.train = 1;
@@ -314,7 +316,7 @@ TEST(SearchFlow, BoundsRejectBeforeAnythingIsScored) {
 
 TEST(SearchFlow, OtherSettingsAreRefused) {
   const TemporaryFolder folder;
-  install_fake_programs(folder / "programs");
+  install_fake_programs(folder.file("programs"));
   SearchSettings settings = small_settings();
   settings.candidates = 3;
   settings.train = 1;
@@ -330,8 +332,8 @@ TEST(SearchFlow, OtherSettingsAreRefused) {
   EXPECT_THROW(run_search(settings, other_chip, out), InputError);
   EXPECT_EQ(read_file(places.out + "/result.json"), bytes);
   SearchPlaces no_programs = places;
-  no_programs.programs = folder / "absent";
-  no_programs.out = folder / "nothing";
+  no_programs.programs = folder.file("absent");
+  no_programs.out = folder.file("nothing");
   EXPECT_THROW(run_search(settings, no_programs, out), InputError);
   EXPECT_FALSE(fs::exists(no_programs.out));
 }

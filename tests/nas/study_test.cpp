@@ -9,11 +9,13 @@
 #include <fstream>
 #include <string>
 
-#include "tests/nas/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 #include "traces/support/error.h"
 
 namespace spikeloop::nas {
 namespace {
+
+using testing::TemporaryFolder;
 
 const char* const kSettings = R"({"candidates": 4, "network": {"channels": 8}})";
 
@@ -69,7 +71,7 @@ void expect_equal(const Trial& a, const Trial& b) {
 
 TEST(Study, KeepsEverythingAboutATrial) {
   const TemporaryFolder folder;
-  const std::string path = folder / "study.db";
+  const std::string path = folder.file("study.db");
   Trial bare;
   bare.hash = "first";
   {
@@ -102,7 +104,7 @@ TEST(Study, KeepsEverythingAboutATrial) {
 
 TEST(Study, RefusesWrongChanges) {
   const TemporaryFolder folder;
-  Study study = Study::create_or_resume(folder / "study.db", kSettings);
+  Study study = Study::create_or_resume(folder.file("study.db"), kSettings);
   study.insert(full_trial());
   EXPECT_ANY_THROW(study.insert(full_trial())) << "the same number and hash twice";
   Trial other = full_trial();
@@ -114,7 +116,7 @@ TEST(Study, RefusesWrongChanges) {
 
 TEST(Study, RefusesOtherSettingsAndNamesThem) {
   const TemporaryFolder folder;
-  const std::string path = folder / "study.db";
+  const std::string path = folder.file("study.db");
   Study::create_or_resume(path, kSettings);
   Study::create_or_resume(path, R"({"network":{"channels":8},"candidates":4})");  // another spelling
   try {
@@ -130,7 +132,7 @@ TEST(Study, RefusesOtherSettingsAndNamesThem) {
 
 TEST(Study, OneWriterAtATime) {
   const TemporaryFolder folder;
-  const std::string path = folder / "study.db";
+  const std::string path = folder.file("study.db");
   const Study first = Study::create_or_resume(path, kSettings);
   EXPECT_THROW(Study::create_or_resume(path, kSettings), InputError);
   EXPECT_NO_THROW(Study::open_read_only(path));
@@ -138,7 +140,8 @@ TEST(Study, OneWriterAtATime) {
 
 TEST(Study, RefusesFilesThatAreNotStudies) {
   const TemporaryFolder folder;
-  const std::string text = folder / "text.db", other = folder / "other.db", newer = folder / "newer.db";
+  const std::string text = folder.file("text.db"), other = folder.file("other.db"),
+                    newer = folder.file("newer.db");
   std::ofstream(text) << "this is no database, but it is longer than the header of one would have to be: "
                       << std::string(200, '.');
   { SQLite::Database(other, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec("CREATE TABLE t (x)"); }
@@ -148,17 +151,17 @@ TEST(Study, RefusesFilesThatAreNotStudies) {
     EXPECT_THROW(Study::open_read_only(path), InputError) << path;
     EXPECT_THROW(Study::create_or_resume(path, kSettings), InputError) << path;
   }
-  EXPECT_THROW(Study::open_read_only(folder / "absent.db"), InputError);
-  EXPECT_FALSE(std::filesystem::exists(folder / "absent.db"));
-  std::ofstream(folder / "empty.db").close();  // what a process killed while creating leaves
-  EXPECT_THROW(Study::open_read_only(folder / "empty.db"), InputError);
-  EXPECT_NO_THROW(Study::create_or_resume(folder / "empty.db", kSettings));
-  EXPECT_EQ(Study::open_read_only(folder / "empty.db").settings_json(), kSettings);
+  EXPECT_THROW(Study::open_read_only(folder.file("absent.db")), InputError);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("absent.db")));
+  std::ofstream(folder.file("empty.db")).close();  // what a process killed while creating leaves
+  EXPECT_THROW(Study::open_read_only(folder.file("empty.db")), InputError);
+  EXPECT_NO_THROW(Study::create_or_resume(folder.file("empty.db"), kSettings));
+  EXPECT_EQ(Study::open_read_only(folder.file("empty.db")).settings_json(), kSettings);
 }
 
 TEST(Study, CommittedTrialsSurviveAKill) {
   const TemporaryFolder folder;
-  const std::string path = folder / "study.db";
+  const std::string path = folder.file("study.db");
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {

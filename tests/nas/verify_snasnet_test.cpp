@@ -11,12 +11,14 @@
 #include <string>
 #include <vector>
 
-#include "temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 #include "traces/support/error.h"
 #include "traces/support/files.h"
 
 namespace spikeloop::nas {
 namespace {
+
+using testing::TemporaryFolder;
 
 std::string shared_folder() {
   const char* folder = std::getenv("SPIKELOOP_SHARED");
@@ -52,9 +54,9 @@ int failures_after(const std::function<void(nlohmann::json&)>& change, std::stri
   auto json = nlohmann::json::parse(read_file(reference("narrow_float64.json")));
   json["references"] = nlohmann::json::array({json["references"][1]});
   change(json["references"][0]);
-  std::ofstream(folder / "changed.json") << json.dump();
+  std::ofstream(folder.file("changed.json")) << json.dump();
   std::ostringstream out;
-  const int failures = verify_snasnet(folder / "changed.json", cifar10(), out);
+  const int failures = verify_snasnet(folder.file("changed.json"), cifar10(), out);
   if (text != nullptr) *text = out.str();
   return failures;
 }
@@ -98,10 +100,10 @@ TEST(VerifySnasnet, WhatCannotBeComparedIsRefused) {
     auto json = nlohmann::json::parse(read_file(reference(name)));
     if (json.contains("references")) json["references"] = nlohmann::json::array({json["references"][1]});
     change(json);
-    std::ofstream(folder / "changed.json") << json.dump();
+    std::ofstream(folder.file("changed.json")) << json.dump();
     std::ostringstream out;
     try {
-      verify_snasnet(folder / "changed.json", cifar10(), out);
+      verify_snasnet(folder.file("changed.json"), cifar10(), out);
     } catch (const InputError& input_error) {
       return input_error.what();
     }
@@ -135,10 +137,10 @@ TEST(VerifySnasnet, WhatCannotBeComparedIsRefused) {
 TEST(VerifySnasnet, OtherFilesAreRefused) {
   const TemporaryFolder folder;
   const auto error = [&](const std::string& content) -> std::string {
-    std::ofstream(folder / "other.json") << content;
+    std::ofstream(folder.file("other.json")) << content;
     std::ostringstream out;
     try {
-      verify_snasnet(folder / "other.json", "nowhere", out);
+      verify_snasnet(folder.file("other.json"), "nowhere", out);
     } catch (const InputError& input_error) {
       return input_error.what();
     }
@@ -149,7 +151,7 @@ TEST(VerifySnasnet, OtherFilesAreRefused) {
     EXPECT_NE(error(content).find("other.json"), std::string::npos) << content;
   }
   std::ostringstream out;
-  EXPECT_THROW(verify_snasnet(folder / "none.json", "nowhere", out), InputError);
+  EXPECT_THROW(verify_snasnet(folder.file("none.json"), "nowhere", out), InputError);
 }
 
 }  // namespace

@@ -282,6 +282,16 @@ TEST_F(ConfigTest, MissingKeysPointAtTheirObject) {
                 "found \" \", expected a text that is not empty");
   EXPECT_EQ(error_of(write("chip.json", "\n{\"format\": \"spikeloop.chip\", \"version\": 1}")),
             "chip.json: /clock (line 2): found nothing, expected an object");
+  // A name makes it a chip that misses something, extends [] without one a library.
+  const std::string mesh = R"({"format": "spikeloop.chip", "version": 1,
+"extends": [], "mesh": {"flit_bits": 64})";
+  EXPECT_EQ(error_of(write("chip.json", mesh + R"(, "name": "x"})")),
+            "chip.json: /clock (line 1): found nothing, expected an object");
+  EXPECT_EQ(
+      error_of(write("chip.json", mesh + "}")),
+      "chip.json: /extends (line 2): found a library (it extends []) of mesh, which is no chip by itself, "
+      "expected a chip: a file whose \"extends\" names this one, and that has a name and the other 21 "
+      "components");
 }
 
 TEST_F(ConfigTest, FormatAndVersionAreChecked) {

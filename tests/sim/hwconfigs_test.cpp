@@ -5,6 +5,7 @@
 
 #include "sim/config/chip_config.h"
 #include "sim/config/chip_texts.h"
+#include "sim/energy.h"
 #include "sim/network_description.h"
 #include "sim/rules/timing.h"
 #include "sim/simulate.h"
@@ -28,15 +29,7 @@ std::vector<std::string> files_in(const fs::path& folder) {
 }
 
 TEST(HardwareConfigs, EachRunsASmallNetwork) {
-  const auto network = testing::NetworkBuilder({3, 8, 8})
-                           .conv("conv1", "input", 8, 3)
-                           .lif("lif1", {"conv1"})
-                           .conv("conv2", "lif1", 8, 3, 2)
-                           .lif("lif2", {"conv2"})
-                           .flatten("flatten", "lif2")
-                           .linear("classes", "flatten", 128, 10)
-                           .lif("lif3", {"classes"})
-                           .output("lif3", {10}, 3);
+  const auto network = testing::small_classifier();
   testing::TemporaryFolder folder;
   traces::write_trace(folder.file("t.h5"), testing::random_trace(network, 1, 0.2, 7));
   const auto chips = files_in(kFolder);
@@ -54,6 +47,30 @@ TEST(HardwareConfigs, EachRunsASmallNetwork) {
   }
 }
 
+/// Each file gives the numbers of the crossbar that it has, so none of them is scaled.
+TEST(HardwareConfigs, ArraysAreGivenAtTheirOwnSize) {
+  for (const auto& file : files_in(kFolder)) {
+    SCOPED_TRACE(file);
+    const auto x = read_chip_config(file).crossbar;
+    EXPECT_EQ(x.reference_rows, x.rows);
+    EXPECT_EQ(x.reference_columns, x.columns);
+  }
+}
+
+/// A router's FIFOs are counted once: with those of its file it has its source's area and leakage; each
+/// further channel adds its own, 5 ports x 4 flits x 64 bits.
+TEST(HardwareConfigs, RouterBuffersAreCountedOnce) {
+  const auto router = [](int channels) {
+    return router_inventory(read_chip_config((kFolder / "rram-32nm.json").string(),
+                                             {{"router.virtual_channels", std::to_string(channels)}}));
+  };
+  const auto at = static_cast<std::size_t>(Component::kRouter);
+  EXPECT_NEAR(router(1).area_um2[at], 37500, 1e-6);
+  EXPECT_NEAR(router(1).leakage_uw[at], 0.15, 1e-9);
+  EXPECT_NEAR(router(3).area_um2[at], 37500 + 2 * 1280 * 2.6339, 1e-6);
+  EXPECT_NEAR(router(3).leakage_uw[at], 0.15 + 2 * 1.25 * 0.0595, 1e-9);
+}
+
 /// A library is part of chips, and no chip.
 TEST(HardwareConfigs, LibrariesAreNoChipsByThemselves) {
   const auto libraries = files_in(kFolder / "components");
@@ -64,7 +81,7 @@ TEST(HardwareConfigs, LibrariesAreNoChipsByThemselves) {
       read_chip_config(file);
       ADD_FAILURE() << "it reads as a chip";
     } catch (const InputError& error) {
-      EXPECT_NE(std::string(error.what()).find("found nothing, expected an object"), std::string::npos)
+      EXPECT_NE(std::string(error.what()).find(": found a library (it extends []) of "), std::string::npos)
           << error.what();
     }
   }

@@ -40,6 +40,10 @@ struct Change {
 const std::vector<Change>& changes() {
   static const std::vector<Change> all{
       {"adc.bits + 1", [](ChipConfig& c) { ++c.adc.bits; }, true},
+      {"array costs given for half the rows",
+       [](ChipConfig& c) { c.crossbar.reference_rows = (c.crossbar.reference_rows + 1) / 2; }, false},
+      {"array costs given for half the columns",
+       [](ChipConfig& c) { c.crossbar.reference_columns = (c.crossbar.reference_columns + 1) / 2; }, false},
       {"longer wires", [](ChipConfig& c) { c.link.length_mm *= 2; }, false},
       {"link.latency_cycles + 1", [](ChipConfig& c) { ++c.link.latency_cycles; }, true},
       {"router.latency_cycles + 1", [](ChipConfig& c) { ++c.router.latency_cycles; }, true},

@@ -96,6 +96,19 @@ void draw_converters_and_ports(RandomStream& random, sim::ChipConfig& c) {
   c.output_buffer.port_bits = pick(random, {4, 16, 1024});
 }
 
+/// What the array costs, given at some size or other.
+void draw_array_costs(RandomStream& random, sim::ChipConfig& c) {
+  c.crossbar.reference_rows = pick(random, {8, 24, 128});
+  c.crossbar.reference_columns = pick(random, {8, 24, 128});
+  c.crossbar.edge_area_um2 = between(random, 0, 20);
+  c.crossbar.edge_leakage_uw = 0.001 * between(random, 0, 20);
+  c.wordline_driver.switch_energy_pj_per_active_row = 1e-6 * between(random, 0, 3);
+  c.wordline_driver.area_um2 = between(random, 0, 5);
+  c.column_mux.area_um2 = between(random, 0, 5);
+  c.router.buffer_area_um2_per_bit = between(random, 0, 2);
+  c.router.buffer_leakage_uw_per_kbit = 0.01 * between(random, 0, 5);
+}
+
 }  // namespace
 
 sim::ChipConfig random_chip(RandomStream& random) {
@@ -137,6 +150,7 @@ sim::ChipConfig random_chip(RandomStream& random) {
   draw_mesh(random, c);
   draw_clocks(random, c);
   draw_converters_and_ports(random, c);
+  draw_array_costs(random, c);
   return c;
 }
 

@@ -1,8 +1,5 @@
 #include "tests/support/tiny.h"
 
-#include <stdlib.h>
-
-#include <filesystem>
 #include <stdexcept>
 
 #include "traces/support/random.h"
@@ -25,6 +22,7 @@ sim::ChipConfig tiny_chip() {
   c.tile.barrier_latency_cycles = 4;
   c.pe.crossbars = 2;
   c.crossbar.rows = c.crossbar.columns = 8;
+  c.crossbar.reference_rows = c.crossbar.reference_columns = 8;
   c.crossbar.cell_bits = 4;
   c.crossbar.max_active_rows = 8;
   c.crossbar.skip_zero = true;
@@ -178,6 +176,18 @@ traces::Network NetworkBuilder::output(const std::string& from, std::vector<std:
   return network_;
 }
 
+traces::Network small_classifier() {
+  return NetworkBuilder({3, 8, 8})
+      .conv("conv1", "input", 8, 3)
+      .lif("lif1", {"conv1"})
+      .conv("conv2", "lif1", 8, 3, 2)
+      .lif("lif2", {"conv2"})
+      .flatten("flatten", "lif2")
+      .linear("classes", "flatten", 128, 10)
+      .lif("lif3", {"classes"})
+      .output("lif3", {10}, 3);
+}
+
 traces::SpikeTrace random_trace(const traces::Network& network, int samples, double rate, std::uint64_t seed,
                                 int frames) {
   const auto shapes = traces::infer_shapes(network, "test");
@@ -216,20 +226,6 @@ traces::SpikeTrace random_trace(const traces::Network& network, int samples, dou
     }
   }
   return trace;
-}
-
-TemporaryFolder::TemporaryFolder() {
-  // Files are synced to disk when written; where memory is a file system, tests needn't wait for a disk.
-  const bool in_memory = getenv("TMPDIR") == nullptr && std::filesystem::is_directory("/dev/shm");
-  const auto parent = in_memory ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path();
-  auto pattern = (parent / "spikeloop-test-XXXXXX").string();
-  if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder");
-  path_ = pattern;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
 }
 
 }  // namespace spikeloop::testing

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sim/config/chip_config.h"
+#include "tests/support/temporary_folder.h"
 #include "traces/network.h"
 #include "traces/spike_trace.h"
 
@@ -36,23 +37,12 @@ class NetworkBuilder {
   std::vector<std::int64_t> channels_;
 };
 
+/// [3, 8, 8] through two convolutions and a linear layer to 10 classes, each with its LIF; 3 timesteps.
+traces::Network small_classifier();
+
 /// Random spikes of every LIF with probability `rate`, random input integers (all 0 when rate is 0).
 /// `frames`: 1, or the network's timesteps for an input that changes.
 traces::SpikeTrace random_trace(const traces::Network& network, int samples, double rate, std::uint64_t seed,
                                 int frames = 1);
-
-/// A folder that is removed with its content.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 }  // namespace spikeloop::testing

@@ -63,6 +63,12 @@ good check --check "$chip" --set mesh.rows=2
 contains check.txt "8 x 2 mesh = 16 tiles"
 good small --check "$root/hwconfigs/rram-32nm-small.json"
 contains small.txt "4 x 4 mesh = 16 tiles"
+[[ $(wc -L <small.txt) -le 110 ]] || complain "--check prints lines of $(wc -L <small.txt) characters"
+good changed --check "$root/hwconfigs/neurosim-22nm.json" --set crossbar.rows=64
+contains changed.txt "command line" # at the end of a long source
+library=$root/hwconfigs/components/adc-sar-22nm.json
+bad "$library: /extends (line 5): found a library (it extends []) of column_mux, adc, shift_add" --check "$library"
+bad "$library: /extends (line 5): found a library" "${sim[@]:0:4}" --hw "$library"
 good placed --check "$chip" --network network.nir
 contains placed.txt "the network on it"
 contains placed.txt "input the same at every timestep"
@@ -75,6 +81,7 @@ contains table.txt "chip rram-32nm, network "
 contains table.txt "4 samples of 3 timesteps, pipelined"
 contains table.txt "conv2"
 contains table.txt "energy by component"
+contains table.txt "blocked: cycles that results waited for room downstream"
 good both "${sim[@]}" --out first.json
 cmp -s table.txt both.txt || complain "--out changes the table"
 good compared "${sim[@]}" --compare-analytic --out compared.json
@@ -180,6 +187,8 @@ out=(--out out.json)
 good functional "${sim[@]}" --functional --out functional.json
 contains functional.txt "computed on the crossbars of chip rram-32nm"
 contains functional.txt "energy by component"
+contains functional.txt "rms LSB: error of"
+contains functional.txt "flips: spikes here and none in the trace"
 contains functional.json '"mismatch_rate"'
 good accuracy "${sim[@]}" --functional-only --out accuracy.json
 if grep -q energy accuracy.txt accuracy.json; then complain "--functional-only measured energy"; fi
@@ -222,6 +231,11 @@ for option in --functional --engine=fast --compare-analytic --waves=w.vcd --wave
   --wave-sample=0; do
   bad "command line: ${option%%=*}: found it beside --functional-only" "${sim[@]}" "${out[@]}" --functional-only "$option"
 done
+for option in --network=network.nir --set=mesh.rows=2 --quiet --help-config; do
+  bad "command line: ${option%%=*}: found it beside --version" --version "$option"
+done
+bad "command line: --schedule: found --set schedule as well" "${sim[@]}" "${out[@]}" --schedule pipelined \
+  --set schedule=pipelined
 bad "command line: --functional: found it beside --compare-analytic" "${sim[@]}" "${out[@]}" --compare-analytic \
   --functional
 bad "command line: --schedule: found \"fast\", expected pipelined, timestep_sequential or layer_sequential" \

@@ -57,6 +57,14 @@ for column in number,crossbar.rows,mesh.columns,pe.crossbars,tile.pes,mesh.rows,
   ,energy_pj, ,dynamic_pj, ,leakage_pj, ,area_um2, ,edp_pj_ns, ,utilisation, ,energy_adc_pj,; do
   contains header "$column"
 done
+# An array's area and energy follow its size.
+"$program" sweep "${files[@]}" --set crossbar.rows=64,128 --set crossbar.columns=64,128 --out sizes >sizes.txt 2>sizes.err
+area() { awk -F, -v n="$1" 'NR == 1 { for (i = 1; i <= NF; ++i) if ($i == "area_um2") c = i } $1 == n { print $c }' sizes/table.csv; }
+for pair in "0 1" "0 2" "1 3" "2 3"; do
+  read -r small large <<<"$pair"
+  awk -v a="$(area "$small")" -v b="$(area "$large")" 'BEGIN { exit !(0 < a && a < b) }' ||
+    complain "sizes $small and $large: areas $(area "$small") and $(area "$large")"
+done
 if grep -q wall header; then complain "the table has times"; fi
 
 # Accuracy alone, and with latency and energy.

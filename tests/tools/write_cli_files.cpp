@@ -14,16 +14,7 @@ int main(int argc, char** argv) {
   }
   try {
     const std::string folder = argv[1];
-    using spikeloop::testing::NetworkBuilder;
-    const auto network = NetworkBuilder({3, 8, 8})
-                             .conv("conv1", "input", 8, 3)
-                             .lif("lif1", {"conv1"})
-                             .conv("conv2", "lif1", 8, 3, 2)
-                             .lif("lif2", {"conv2"})
-                             .flatten("flatten", "lif2")
-                             .linear("classes", "flatten", 128, 10)
-                             .lif("lif3", {"classes"})
-                             .output("lif3", {10}, 3);
+    const auto network = spikeloop::testing::small_classifier();
     spikeloop::traces::write_nir(folder + "/network.nir", network);
     spikeloop::traces::write_trace(folder + "/trace.h5",
                                    spikeloop::testing::random_trace(network, 4, 0.2, 7));

@@ -76,7 +76,7 @@ pid_t read_pid(const std::string& path) {
 TEST(Executor, RunsAJobInItsDirectory) {
   const TemporaryFolder folder;
   LocalExecutor executor(1, kLauncher);
-  executor.submit(shell_job(7, folder.path().string(),
+  executor.submit(shell_job(7, folder.path(),
                             "pwd > where; echo $OMP_NUM_THREADS > threads; echo out; echo err >&2; exit 3"));
   const auto ends = wait_for(executor, 1);
   ASSERT_EQ(ends.count(7), 1U);
@@ -95,7 +95,7 @@ TEST(Executor, NeverMoreThanItsSlots) {
   // Each job notes how many run beside it.
   const std::string script = "mkdir run-$0; ls -d run-* | wc -l > count-$0; sleep 0.1; rmdir run-$0";
   for (int i = 0; i < 6; ++i) {
-    Job job = shell_job(i, folder.path().string(), script);
+    Job job = shell_job(i, folder.path(), script);
     job.argv.push_back(std::to_string(i));
     executor.submit(job);
   }
@@ -109,8 +109,8 @@ TEST(Executor, NeverMoreThanItsSlots) {
 TEST(Executor, ReportsACrash) {
   const TemporaryFolder folder;
   LocalExecutor executor(2, kLauncher);
-  executor.submit(shell_job(1, folder.path().string(), "kill -SEGV $$"));
-  executor.submit(shell_job(2, folder.path().string(), "exit 0"));
+  executor.submit(shell_job(1, folder.path(), "kill -SEGV $$"));
+  executor.submit(shell_job(2, folder.path(), "exit 0"));
   const auto ends = wait_for(executor, 2);
   ASSERT_EQ(ends.size(), 2U);
   EXPECT_EQ(ends.at(1).signal, SIGSEGV);
@@ -122,7 +122,7 @@ TEST(Executor, ReportsAProgramThatCannotStart) {
   const TemporaryFolder folder;
   LocalExecutor executor(1, kLauncher);
   Job job;
-  job.directory = folder.path().string();
+  job.directory = folder.path();
   job.argv = {folder.file("absent")};
   executor.submit(job);
   const auto ends = wait_for(executor, 1);
@@ -134,9 +134,8 @@ TEST(Executor, ReportsAProgramThatCannotStart) {
 TEST(Executor, CancelKillsTheWholeGroup) {
   const TemporaryFolder folder;
   LocalExecutor executor(1, kLauncher);
-  executor.submit(
-      shell_job(1, folder.path().string(), "sleep 100 & echo $! > child.part; mv child.part child; wait"));
-  executor.submit(shell_job(2, folder.path().string(), "touch started"));
+  executor.submit(shell_job(1, folder.path(), "sleep 100 & echo $! > child.part; mv child.part child; wait"));
+  executor.submit(shell_job(2, folder.path(), "touch started"));
   const pid_t grandchild = read_pid(folder.file("child"));
   ASSERT_GT(grandchild, 0);
   executor.cancel(2);  // still queued
@@ -144,7 +143,7 @@ TEST(Executor, CancelKillsTheWholeGroup) {
   EXPECT_TRUE(becomes_gone(grandchild));
   EXPECT_TRUE(executor.poll(0).empty());
   EXPECT_FALSE(std::filesystem::exists(folder.file("started")));
-  executor.submit(shell_job(1, folder.path().string(), "exit 0"));  // the number is free again
+  executor.submit(shell_job(1, folder.path(), "exit 0"));  // the number is free again
   EXPECT_EQ(wait_for(executor, 1).size(), 1U);
 }
 
@@ -154,7 +153,7 @@ TEST(Executor, JobsDieWithTheirParent) {
   ASSERT_GE(parent, 0);
   if (parent == 0) {
     LocalExecutor executor(1, kLauncher);
-    executor.submit(shell_job(1, folder.path().string(), "echo $$ > pid.part; mv pid.part pid; sleep 100"));
+    executor.submit(shell_job(1, folder.path(), "echo $$ > pid.part; mv pid.part pid; sleep 100"));
     while (true) executor.poll(1000);
   }
   const pid_t job = read_pid(folder.file("pid"));

@@ -77,10 +77,10 @@ TEST(Files, ErrorsNameTheFile) {
   const TemporaryFolder folder;
   expect_input_error([&] { read_file(folder.file("absent")); },
                      {folder.file("absent"), "open", "No such file"});
-  expect_input_error([&] { read_file(folder.path().string()); }, {"found a folder"});
+  expect_input_error([&] { read_file(folder.path()); }, {"found a folder"});
   expect_input_error([&] { write_file(folder.file("no/x"), ""); },
                      {folder.file("no/x"), "no folder", "expected an existing"});
-  expect_input_error([&] { write_file(folder.path().string(), ""); }, {"found a folder"});
+  expect_input_error([&] { write_file(folder.path(), ""); }, {"found a folder"});
 }
 
 TEST(Files, ThreadsWritingOneNameLeaveOneWholeFile) {

@@ -18,7 +18,7 @@ TEST(NirErrors, FilesThatAreNone) {
   const TemporaryFolder folder;
   const std::string path = folder.file("n.nir");
   expect_input_error([&] { read_nir(path); }, {path, "open", "No such file", "a NIR file"});
-  expect_input_error([&] { read_nir(folder.path().string()); }, {"a folder"});
+  expect_input_error([&] { read_nir(folder.path()); }, {"a folder"});
   write_file(path, "");
   expect_input_error([&] { read_nir(path); }, {path, "an empty file"});
   write_file(path, "{\"not\": \"HDF5\"}");
@@ -29,13 +29,13 @@ TEST(NirErrors, TruncatedAnywhereIsOneInputErrorAndNothingOnStderr) {
   const TemporaryFolder folder;
   write_nir(folder.file("whole.nir"), test::small_network());
   const std::string bytes = read_file(folder.file("whole.nir"));
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   for (const std::size_t size : {std::size_t{9}, std::size_t{100}, bytes.size() / 4, bytes.size() / 2,
                                  bytes.size() - 100, bytes.size() - 1}) {
     write_file(folder.file("n.nir"), bytes.substr(0, size));
     expect_input_error([&] { read_nir(folder.file("n.nir")); }, {folder.file("n.nir")});
   }
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
 struct Broken {

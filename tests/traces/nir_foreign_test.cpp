@@ -12,7 +12,7 @@ namespace {
 using test::TemporaryFolder;
 using Shape = std::vector<std::int64_t>;
 
-class ForeignNir : public testing::Test {
+class ForeignNir : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!std::filesystem::is_directory(folder_)) GTEST_SKIP() << "absent: reference files refs/nir";
@@ -77,7 +77,7 @@ TEST_F(ForeignNir, RoundTripAsOurs) {
   }
 }
 
-class H5py : public testing::Test {
+class H5py : public ::testing::Test {
  protected:
   void SetUp() override {
     if (std::string(SPIKELOOP_PYTHON_H5PY).empty()) GTEST_SKIP() << "absent: a Python with h5py";

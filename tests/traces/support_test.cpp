@@ -94,9 +94,9 @@ TEST(Progress, LiveLineFitsTheWidth) {
 
 /// What is written to stderr meanwhile; gtest puts a file there, so it is no terminal.
 std::string stderr_of(const std::function<void()>& action) {
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   action();
-  return testing::internal::GetCapturedStderr();
+  return ::testing::internal::GetCapturedStderr();
 }
 
 TEST(Progress, WithoutTerminalOnlyTheFinalLineWithinTenSeconds) {

@@ -49,6 +49,11 @@ int run(const std::vector<std::string>& words) {
     return 2;
   }
   const std::string& name = words.front();
+  if (name == "help" && words.size() == 2) return run({words[1], "--help"});
+  const bool alone =
+      name == "help" || name == "--help" || name == "-h" || name == "version" || name == "--version";
+  if (alone && words.size() > 1)
+    throw InputError("command line", name, '"' + words[1] + "\" behind it", "nothing more");
   if (name == "help" || name == "--help" || name == "-h") {
     print_help(std::cout);
     return 0;

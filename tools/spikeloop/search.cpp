@@ -103,8 +103,10 @@ int search_command(const std::vector<std::string>& arguments) {
     const std::string text = line.values[limit.option].as<std::string>();
     settings.limits.set(limit.cost, nas::parse_cost(limit.cost, text, std::string("--") + limit.option));
   }
-  places.overrides = parse_overrides(set);
-  if (!schedule.empty()) places.overrides.emplace_back("schedule", schedule);
+  if (settings.final_epochs == 0 && line.given("final-train-images"))
+    throw InputError("command line", "--final-train-images", "it beside --final-epochs 0",
+                     "a final training, or no images for it");
+  places.overrides = parse_overrides(set, schedule);
   if (line.given("executor")) {
     if (line.given("jobs")) throw InputError("command line", "--executor", "--jobs as well", "one of them");
     places.jobs = parse_executor(executor, "--executor");

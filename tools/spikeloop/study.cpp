@@ -24,11 +24,14 @@ namespace spikeloop::tools {
 namespace {
 
 constexpr const char* kUsage =
-    "usage: spikeloop study status|best|export STUDY [--csv]\n"
-    "       spikeloop study show STUDY NUMBER\n\n"
+    "usage: spikeloop study status STUDY\n"
+    "       spikeloop study best STUDY [--csv]\n"
+    "       spikeloop study show STUDY NUMBER\n"
+    "       spikeloop study export STUDY [--csv]\n\n"
     "Looks into a study without changing it, also while its search is running. STUDY is the folder\n"
-    "of a search or the study.db in it. status: how far it is; best: trained candidates, best first;\n"
-    "show: everything about one candidate; export: all candidates as CSV on standard output.";
+    "of a search or the study.db in it. status: how many candidates are in which state, and the stage\n"
+    "that they wait for, run in or ended in; best: trained candidates, best first; show: everything\n"
+    "about one candidate; export: all candidates as CSV on standard output.";
 
 /// Shortest text that reads back as the same number.
 std::string exact(double value) {
@@ -149,7 +152,8 @@ int study_command(const std::vector<std::string>& arguments) {
   line.usage = kUsage;
   line.options.add_options()("what", po::value(&what), "status, best, show or export")(
       "study", po::value(&path), "folder or study.db")("number", po::value(&number), "of a candidate")(
-      "csv", po::bool_switch(&csv), "for export: comma-separated values (the only format)");
+      "csv", po::bool_switch(&csv),
+      "for best: comma-separated values, the columns of export (which has no other format)");
   line.positional.add("what", 1).add("study", 1).add("number", 1);
   if (!line.parse(arguments)) return 0;
   line.required("what");
@@ -160,6 +164,10 @@ int study_command(const std::vector<std::string>& arguments) {
                      nearest.empty() ? "status, best, show or export" : nearest);
   }
   line.required("study");
+  if (csv && what != "best" && what != "export")
+    throw InputError("command line", "--csv", "it beside " + what, "best or export");
+  if (line.given("number") && what != "show")
+    throw InputError("command line", "NUMBER", '"' + number + "\" behind " + what, "nothing, or show");
   if (std::filesystem::is_directory(path)) path += "/study.db";
   const nas::Study study = nas::Study::open_read_only(path);
   if (what == "show") {
@@ -167,6 +175,8 @@ int study_command(const std::vector<std::string>& arguments) {
     print_trial(study, path, number);
   } else if (what == "export") {
     print_csv(study.trials());
+  } else if (what == "best" && csv) {
+    print_csv(nas::ranked(study.trials()));
   } else if (what == "best") {
     print_best(study);
   } else {

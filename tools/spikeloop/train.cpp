@@ -72,6 +72,10 @@ int train_command(const std::vector<std::string>& arguments) {
   require_valid(settings.spec.cell2, "second");
   settings.seed = parse_seed(seed, "--seed");
   nas::check(settings);
+  if (!out.empty() && !checkpoint.empty() && !network_file.empty())
+    throw InputError("command line", "--out",
+                     "it beside --checkpoint and --network, which leave nothing for it",
+                     "--out, or a name for each file");
   if (threads < 1) throw InputError("command line", "--threads", std::to_string(threads), "1 or more");
   if (out.empty() && checkpoint.empty() && network_file.empty())
     throw InputError("command line", "--out", "nothing", "a folder, or --checkpoint or --network");

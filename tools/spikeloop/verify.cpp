@@ -18,9 +18,10 @@ int verify_command(const std::vector<std::string>& arguments) {
       "Recomputes the reference values in FILE, made with the released SNASNet code, and prints a line for "
       "each.\n"
       "Exit code 1 when one differs.";
-  line.options.add_options()("what", po::value(&what), "snasnet")(
-      "file", po::value(&file), "the references (JSON)")("data", po::value(&data)->value_name("DIR"),
-                                                         "folder of CIFAR-10's binary version");
+  line.options.add_options()("what", po::value(&what), "snasnet")("file", po::value(&file),
+                                                                  "the references (JSON)")(
+      "data", po::value(&data)->value_name("DIR"),
+      "folder of CIFAR-10's binary version, for references that were computed on its images");
   line.positional.add("what", 1).add("file", 1);
   if (!line.parse(arguments)) return 0;
   line.required("what");

@@ -93,16 +93,14 @@ void describe(Options& o, po::options_description& options) {
 }
 
 sim::Overrides overrides_of(const Options& options) {
-  auto overrides = parse_overrides(options.set);
   if (!options.schedule.empty()) {
     const std::set<std::string> words{"pipelined", "timestep_sequential", "layer_sequential"};
     if (words.count(options.schedule) == 0) {
       throw InputError("command line", "--schedule", '"' + options.schedule + '"',
                        "pipelined, timestep_sequential or layer_sequential");
     }
-    overrides.emplace_back("schedule", options.schedule);
   }
-  return overrides;
+  return parse_overrides(options.set, options.schedule);
 }
 
 sim::Engine engine_of(const Options& options) {
@@ -136,6 +134,14 @@ const std::vector<Pairs>& pairs_without_sense() {
 }
 
 void require_sense(const CommandLine& line) {
+  for (const char* text : {"version", "help-config", "config-page", "config-schema"}) {
+    if (!line.given(text)) continue;
+    for (const auto& option : line.options.options()) {
+      const std::string& other = option->long_name();
+      if (other != text && line.given(other))
+        throw InputError("command line", "--" + other, std::string("it beside --") + text, "one of them");
+    }
+  }
   for (const auto& pairs : pairs_without_sense()) {
     if (!line.given(pairs.option)) continue;
     for (const char* other : pairs.not_beside) {

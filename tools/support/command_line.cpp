@@ -96,14 +96,18 @@ std::string CommandLine::required(const std::string& option) const {
   return values[option].as<std::string>();
 }
 
-std::vector<std::pair<std::string, std::string>> parse_overrides(const std::vector<std::string>& texts) {
+std::vector<std::pair<std::string, std::string>> parse_overrides(const std::vector<std::string>& texts,
+                                                                 const std::string& schedule) {
   std::vector<std::pair<std::string, std::string>> overrides;
   for (const std::string& text : texts) {
     const std::size_t equals = text.find('=');
     if (equals == 0 || equals == std::string::npos)
       throw InputError("command line", "--set", '"' + text + '"', "path=value, such as crossbar.rows=64");
     overrides.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    if (!schedule.empty() && overrides.back().first == "schedule")
+      throw InputError("command line", "--schedule", "--set schedule as well", "one of them");
   }
+  if (!schedule.empty()) overrides.emplace_back("schedule", schedule);
   return overrides;
 }
 

@@ -28,8 +28,11 @@ struct CommandLine {
   std::string place_of(const std::string& option) const;
 };
 
-/// "crossbar.rows=64" -> ("crossbar.rows", "64"). Throws InputError.
-std::vector<std::pair<std::string, std::string>> parse_overrides(const std::vector<std::string>& texts);
+/// "crossbar.rows=64" -> ("crossbar.rows", "64"), and `schedule`, unless it is empty, as --schedule's value
+/// of that key. Throws InputError, also when both give the schedule. Of a key that comes twice the last
+/// counts.
+std::vector<std::pair<std::string, std::string>> parse_overrides(const std::vector<std::string>& texts,
+                                                                 const std::string& schedule = "");
 /// "0,3-5" -> 0, 3, 4, 5. Throws InputError naming `place`.
 std::vector<std::int64_t> parse_records(const std::string& text, const std::string& place);
 /// That `file` can be written, so that long work does not end in vain. Throws InputError naming `place`.

@@ -22,9 +22,11 @@ std::string usage_of(const std::string& program) {
          "Measures the network on every combination of the values, in parallel processes, the last --set\n"
          "varying fastest. VALUES: 64,128,256 or 4..8 or 0.1..0.5:0.1 (from..to:step), words, true and "
          "false.\n"
-         "Writes FOLDER/table.csv and table.json, with the Pareto front of latency, energy and area marked. "
-         "A\n"
-         "combination that does not fit is a row that says so. The same command again goes on where an\n"
+         "Writes FOLDER/table.csv and table.json, with the Pareto front marked: of latency, energy and "
+         "area,\n"
+         "with --functional of accuracy too (samples need labels), with --functional-only of accuracy "
+         "alone.\n"
+         "A combination that does not fit is a row that says so. The same command again goes on where an\n"
          "earlier one stopped.\n"
          "Exit codes: 0 done, 1 nothing measured or a simulation failed, 2 wrong input";
 }

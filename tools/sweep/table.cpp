@@ -302,7 +302,13 @@ std::string sweep_text(const std::vector<Axis>& axes, const std::vector<SweepRow
   text += sim::count_of(static_cast<std::int64_t>(rows.size()), "combination") + ", " +
           sim::grouped(measured) + " measured, " + sim::grouped(front) + " on the Pareto front (*)";
   if (!all) text += "; only these are shown";
-  return text + '\n';
+  text += '\n';
+  if (std::any_of(shown.begin(), shown.end(),
+                  [](const SweepRow* row) { return row->find("edp_pj_ns") != nullptr; }))
+    text +=
+        "EDP: energy x latency; busy: share of the time that a tile's crossbars work, mean of the tiles in "
+        "use\n";
+  return text;
 }
 
 }  // namespace spikeloop::tools

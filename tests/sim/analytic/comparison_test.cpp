@@ -15,18 +15,6 @@
 namespace spikeloop::sim {
 namespace {
 
-traces::Network small_network() {
-  return testing::NetworkBuilder({3, 8, 8})
-      .conv("conv1", "input", 8, 3)
-      .lif("lif1", {"conv1"})
-      .conv("conv2", "lif1", 8, 3, 2)
-      .lif("lif2", {"conv2"})
-      .flatten("flatten", "lif2")
-      .linear("classes", "flatten", 128, 10)
-      .lif("lif3", {"classes"})
-      .output("lif3", {10}, 3);
-}
-
 ChipConfig roomy_chip() {
   auto chip = testing::tiny_chip();
   chip.mesh.columns = 8;
@@ -39,7 +27,7 @@ ChipConfig roomy_chip() {
 
 class ComparisonTest : public ::testing::Test {
  protected:
-  ComparisonTest() : network_(small_network()), chip_(roomy_chip()) {
+  ComparisonTest() : network_(testing::small_classifier()), chip_(roomy_chip()) {
     traces::write_trace(folder_.file("t.h5"), testing::random_trace(network_, 2, 0.3, 5));
     const traces::TraceReader trace(folder_.file("t.h5"));
     m_ = simulate(network_, trace, chip_);

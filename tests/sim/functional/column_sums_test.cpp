@@ -49,7 +49,7 @@ class ColumnSumsTest : public ::testing::Test {
   double sum(const std::vector<std::int8_t>& weights, std::uint64_t spikes, CrossbarLayer::Options how = {}) {
     make(weights);
     how.column_by_column = true;
-    CrossbarLayer layer(plan, chip, {0}, weight_matrix(network.nodes[2], plan.signals[0], "net"), how);
+    CrossbarLayer layer(plan, chip, {0}, weight_matrix(network.nodes[2], plan.signals[0], 8), how);
     std::vector<double> sums;
     layer.run({{spikes}}, 0, sums);
     counts = layer.counts();
@@ -209,7 +209,7 @@ TEST_F(ColumnSumsTest, ReadNoiseIsThatOfIndependentCellsAndNewInEachRead) {
   for (const Case& c : {Case{0, 20, 4 * 121 + 4 + 4 + 4 * 36}, Case{1, 0, 16 * 256}}) {
     chip.device.stuck_on_fraction = c.stuck_on;
     make(weights);
-    CrossbarLayer layer(plan, chip, {0}, weight_matrix(network.nodes[2], plan.signals[0], "net"), {});
+    CrossbarLayer layer(plan, chip, {0}, weight_matrix(network.nodes[2], plan.signals[0], 8), {});
     std::vector<double> sums;
     double mean = 0, square = 0;
     constexpr int kSamples = 2000;

@@ -241,7 +241,7 @@ TEST_F(FunctionalTest, CopiesOfWeightsHaveDevicesOfTheirOwnAndTakeWindowsInTurn)
   const auto node = static_cast<std::size_t>(network.find("c"));
   int stage = 0;
   while (plan.stages[static_cast<std::size_t>(stage)].kind != StageKind::kMvm) ++stage;
-  CrossbarLayer layer(plan, chip, {stage}, weight_matrix(network.nodes[node], plan.signals[0], "net"), {});
+  CrossbarLayer layer(plan, chip, {stage}, weight_matrix(network.nodes[node], plan.signals[0], 8), {});
   std::vector<double> sums;
   layer.run(read_stimulus(plan, reader(), 0).at(plan, 0, 0), 0, sums);
   ASSERT_EQ(sums.size(), 4U);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/plans.h"
 #include "tests/support/tiny.h"
 #include "traces/support/error.h"
 
@@ -10,6 +11,7 @@ namespace spikeloop::sim {
 namespace {
 
 using testing::NetworkBuilder;
+using testing::plan_error;
 using testing::tiny_chip;
 
 ChipConfig layer_sequential_chip() {
@@ -17,15 +19,6 @@ ChipConfig layer_sequential_chip() {
   chip.mesh.columns = 8;
   chip.schedule = Schedule::kLayerSequential;
   return chip;
-}
-
-std::string error_of(const traces::Network& network, const ChipConfig& chip) {
-  try {
-    make_plan(network, chip, network.timesteps, 1, "net.nir");
-  } catch (const InputError& e) {
-    return e.what();
-  }
-  return "";
 }
 
 const Flow& flow_between(const Plan& plan, const std::string& from, const std::string& to) {
@@ -68,23 +61,24 @@ TEST(LayerSequential, SaysWhichMemoryIsTooSmall) {
   auto chip = layer_sequential_chip();
   chip.input_buffer.capacity_bits = 159;
   EXPECT_EQ(
-      error_of(with_skip(), chip),
+      plan_error(with_skip(), chip),
       "net.nir: node c: found a network that needs 160 bits of input buffer (schedule layer_sequential: all "
       "5 timesteps of its input), expected 159 bits per tile on chip tiny");
   chip.input_buffer.capacity_bits = 160;
-  EXPECT_EQ(error_of(with_skip(), chip), "");
+  EXPECT_EQ(plan_error(with_skip(), chip), "");
   chip.node_memory.capacity_bits = 1279;
-  EXPECT_NE(error_of(with_skip(), chip).find("node n1: found a network that needs 1280 bits of node memory"),
-            std::string::npos);
+  EXPECT_NE(
+      plan_error(with_skip(), chip).find("node n1: found a network that needs 1280 bits of node memory"),
+      std::string::npos);
   chip.node_memory.capacity_bits = 1280;
-  EXPECT_EQ(error_of(with_skip(), chip), "");
+  EXPECT_EQ(plan_error(with_skip(), chip), "");
 }
 
 TEST(LayerSequential, RefusesBackwardEdges) {
   const auto chip = layer_sequential_chip();
   auto network = with_skip();
   network.edges.push_back({network.find("n1"), network.find("n0"), true});
-  EXPECT_EQ(error_of(network, chip),
+  EXPECT_EQ(plan_error(network, chip),
             "net.nir: node n0 (Scale): found a backward edge from node n1, through which schedule "
             "layer_sequential cannot run a layer for all timesteps, expected schedule pipelined or "
             "timestep_sequential");

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/plans.h"
 #include "tests/support/tiny.h"
 #include "traces/support/error.h"
 
@@ -9,22 +10,9 @@ namespace spikeloop::sim {
 namespace {
 
 using testing::NetworkBuilder;
+using testing::plan_error;
+using testing::stage_named;
 using testing::tiny_chip;
-
-const Stage& stage_named(const Plan& plan, const std::string& name) {
-  for (const auto& s : plan.stages)
-    if (s.name == name) return s;
-  throw std::logic_error("no stage " + name);
-}
-
-std::string error_of(const traces::Network& network, const ChipConfig& chip) {
-  try {
-    make_plan(network, chip, network.timesteps, 1, "net.nir");
-  } catch (const InputError& e) {
-    return e.what();
-  }
-  return "";
-}
 
 // 5-bit weights: 4 magnitude bits in one 4-bit cell, two columns per output, so four outputs per 8-column
 // crossbar.
@@ -88,7 +76,7 @@ TEST(Plan, SaysWhatDoesNotFit) {
   const auto chip = tiny_chip();
   const auto big =
       NetworkBuilder({2, 4, 4}).conv("c", "input", 16, 3).lif("l", {"c"}).output("l", {16, 4, 4}, 1);
-  EXPECT_EQ(error_of(big, chip),
+  EXPECT_EQ(plan_error(big, chip),
             "net.nir: mapping: found a network that needs 6 tiles (12 crossbars of 8x8), expected at most 2 "
             "tiles of 2 "
             "crossbars on chip tiny");
@@ -102,17 +90,17 @@ TEST(Plan, SaysWhatDoesNotFit) {
                        .conv("d", "l", 2, 3)
                        .lif("m", {"d"})
                        .output("m", {2, 4, 4}, 1);
-  EXPECT_NE(error_of(net, small_buffer).find("bits of input buffer"), std::string::npos);
+  EXPECT_NE(plan_error(net, small_buffer).find("bits of input buffer"), std::string::npos);
 }
 
 TEST(Plan, RefusesWhatTheChipDoesNotHave) {
   const auto chip = tiny_chip();
   auto scaled = NetworkBuilder({1, 2, 2}).conv("c", "input", 1, 1).sum("s", {"c"}).output("s", {1, 2, 2}, 1);
   scaled.nodes[static_cast<std::size_t>(scaled.find("s"))].as<traces::ScaleParams>()->scale.data = {2.0F};
-  EXPECT_NE(error_of(scaled, chip).find("node s (Scale)"), std::string::npos);
+  EXPECT_NE(plan_error(scaled, chip).find("node s (Scale)"), std::string::npos);
   const auto analog =
       NetworkBuilder({1, 2, 2}).conv("c", "input", 1, 1).conv("d", "c", 1, 1).output("d", {1, 2, 2}, 1);
-  EXPECT_NE(error_of(analog, chip).find("found real values from node c"), std::string::npos);
+  EXPECT_NE(plan_error(analog, chip).find("found real values from node c"), std::string::npos);
 }
 
 TEST(Plan, RefusesGraphsThatWouldStopTheChip) {
@@ -122,11 +110,11 @@ TEST(Plan, RefusesGraphsThatWouldStopTheChip) {
                         .flatten("f", "c")
                         .lif("l", {"f"})
                         .output("l", {16}, 1);
-  EXPECT_NE(error_of(flat, chip).find("expected Flatten behind LIF and Scale nodes"), std::string::npos);
+  EXPECT_NE(plan_error(flat, chip).find("expected Flatten behind LIF and Scale nodes"), std::string::npos);
   auto loop = NetworkBuilder({1, 2, 2}).conv("c", "input", 1, 1).sum("s", {"c"}).output("s", {1, 2, 2}, 2);
   const int s = loop.find("s");
   loop.edges.push_back({s, s, true});
-  EXPECT_NE(error_of(loop, chip).find("a backward edge from the node to itself"), std::string::npos);
+  EXPECT_NE(plan_error(loop, chip).find("a backward edge from the node to itself"), std::string::npos);
 }
 
 TEST(Plan, ALifWithInputsOfItsOwnHoldsStaticValuesToo) {
@@ -134,7 +122,7 @@ TEST(Plan, ALifWithInputsOfItsOwnHoldsStaticValuesToo) {
   chip.node_memory.capacity_bits = 4 * 4 * 8;  // one map of 16 8-bit values; the conv's result is held, too
   const auto network =
       NetworkBuilder({1, 4, 4}).conv("c", "input", 1, 3).lif("l", {"c"}).output("l", {1, 4, 4}, 2);
-  EXPECT_NE(error_of(network, chip).find("256 bits of node memory"), std::string::npos);
+  EXPECT_NE(plan_error(network, chip).find("256 bits of node memory"), std::string::npos);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tests/support/plans.h"
 #include "tests/support/random_chip.h"
 #include "tests/support/tiny.h"
 #include "traces/support/error.h"
@@ -12,16 +13,8 @@ namespace spikeloop::sim {
 namespace {
 
 using testing::NetworkBuilder;
+using testing::plan_error;
 using testing::tiny_chip;
-
-std::string error_of(const traces::Network& network, const ChipConfig& chip) {
-  try {
-    make_plan(network, chip, network.timesteps, 1, "net.nir");
-  } catch (const InputError& e) {
-    return e.what();
-  }
-  return "";
-}
 
 /// Layer a's 2 outputs spike to b (2 outputs of 18 rows: 3 crossbars, tiles of two: 2 tiles) and c (1x1: one
 /// tile): one packet to three tiles, b's rest and sums aside.
@@ -55,14 +48,14 @@ TEST(Routes, MulticastServesAllTilesThatReadALayer) {
   EXPECT_EQ(spikes->flows.size(), 3U);
   EXPECT_EQ(spikes->links, 2 + 1) << "east twice, south once";
   // l's 2 bits and a header of 8 in 8-bit flits: 2 flits, as many as a FIFO has.
-  EXPECT_EQ(error_of(network, chip), "");
+  EXPECT_EQ(plan_error(network, chip), "");
   chip.router.buffer_flits = 1;
   EXPECT_EQ(
-      error_of(network, chip),
+      plan_error(network, chip),
       "net.nir: node l: found a network that needs 2 flits per router FIFO for a packet to 3 tiles (delivery "
       "multicast), expected 1 (router.buffer_flits) on chip tiny");
   chip.delivery = Delivery::kUnicast;
-  EXPECT_EQ(error_of(network, chip), "");
+  EXPECT_EQ(plan_error(network, chip), "");
   plan = make_plan(network, chip, 2, 1, "net");
   for (const auto& r : plan.routes) EXPECT_EQ(r.flows.size(), 1U);
 }
@@ -170,10 +163,10 @@ TEST(Packets, TheLargestMustFitTheOutputBuffer) {
                            .conv("b", "l", 1, 1)
                            .lif("m", {"b"})
                            .output("m", {1, 2, 2}, 1);
-  EXPECT_EQ(error_of(network, chip), "");
+  EXPECT_EQ(plan_error(network, chip), "");
   chip.spike_encoding = SpikeEncoding::kAddressEvent;
   EXPECT_EQ(
-      error_of(network, chip),
+      plan_error(network, chip),
       "net.nir: node l: found a network that needs 248 bits of output buffer for the packets of one item, "
       "expected 247 bits per tile on chip tiny");
 }

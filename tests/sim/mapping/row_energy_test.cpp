@@ -41,6 +41,15 @@ const Stage& conv_stage(const Plan& plan) {
   throw std::logic_error("no crossbars");
 }
 
+/// The columns that a row has, not those that a per-row energy would be given for.
+TEST(RowEnergy, ReferenceSizesDoNotMatter) {
+  auto chip = conducting_chip();
+  chip.crossbar.reference_rows = chip.crossbar.reference_columns = 64;
+  const auto plan = make_plan(weighted(), chip, 1, 1, "net");
+  EXPECT_EQ(conv_stage(plan).row_energy_aj,
+            conv_stage(make_plan(weighted(), conducting_chip(), 1, 1, "net")).row_energy_aj);
+}
+
 /// A pair of 4-bit cells per weight: 2 columns x 2 outputs. Row 0 holds 3 and 0: 4 x 25 + 3 x 5 = 115 uS; row
 /// 1 holds -15 and 7: 100 + 22 x 5 = 210 uS.
 TEST(RowEnergy, DifferentialPairs) {

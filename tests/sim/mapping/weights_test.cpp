@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "tests/support/plans.h"
 #include "tests/support/tiny.h"
 #include "traces/support/error.h"
 #include "traces/support/random.h"
@@ -12,13 +13,8 @@ namespace spikeloop::sim {
 namespace {
 
 using testing::NetworkBuilder;
+using testing::stage_named;
 using testing::tiny_chip;
-
-const Stage& stage_named(const Plan& plan, const std::string& name) {
-  for (const auto& s : plan.stages)
-    if (s.name == name) return s;
-  throw std::logic_error("no stage " + name);
-}
 
 /// A 2x2 kernel over 6 channels to 3 outputs of 4 columns, crossbars of 4 rows x 8 columns, 3 in a PE.
 /// Two column blocks (2 outputs, 1 output) x two channel blocks (0-3, 4-5) = 4 pairs of 4 positions, 2 PEs

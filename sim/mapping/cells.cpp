@@ -1,27 +1,39 @@
-#include "sim/functional/cells.h"
+#include "sim/mapping/cells.h"
 
 #include <algorithm>
-
-#include "traces/support/error.h"
+#include <cmath>
 
 namespace spikeloop::sim {
-WeightMatrix weight_matrix(const traces::Node& node, const Signal& signal, const std::string& network_path) {
+namespace {
+
+/// Symmetric, the largest magnitude at the top.
+std::vector<std::int8_t> rounded(const std::vector<float>& weights, int bits) {
+  double largest = 0;
+  for (float w : weights) largest = std::max(largest, std::abs(double{w}));
+  std::vector<std::int8_t> integers(weights.size(), 0);
+  if (largest == 0) return integers;
+  const double top = (1 << (bits - 1)) - 1;
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    integers[i] = static_cast<std::int8_t>(std::lround(double{weights[i]} / largest * top));
+  return integers;
+}
+
+}  // namespace
+
+WeightMatrix weight_matrix(const traces::Node& node, const Signal& signal, int float_bits) {
   const auto* conv = node.as<traces::Conv2dParams>();
   const auto* linear = node.as<traces::LinearParams>();
   const auto& quantised = conv != nullptr ? conv->quantised : linear->quantised;
-  if (!quantised) {
-    throw InputError(network_path, "node " + node.name, "float weights",
-                     "integer weights (a quantised network): crossbars compute with integers");
-  }
-  const auto& shape = conv != nullptr ? conv->weight.shape : linear->weight.shape;
+  const auto& weight = conv != nullptr ? conv->weight : linear->weight;
+  const auto& shape = weight.shape;
+  const auto given = quantised ? quantised->value : rounded(weight.data, float_bits);
   // Both are [output][channel][y][x]; a linear layer's window is the whole map.
   const std::int64_t pixels =
       conv != nullptr ? shape[2] * shape[3] : std::int64_t{signal.height} * signal.width;
   WeightMatrix matrix;
-  matrix.bits = quantised->bits;
+  matrix.bits = quantised ? quantised->bits : float_bits;
   matrix.outputs = static_cast<int>(shape[0]);
-  std::int64_t rows = 1;
-  for (std::size_t d = 1; d < shape.size(); ++d) rows *= shape[d];
+  const std::int64_t rows = weight.size() / shape[0];
   matrix.rows = static_cast<int>(rows);
   matrix.value.resize(static_cast<std::size_t>(rows * shape[0]));
   const std::int64_t channels = rows / pixels;
@@ -29,7 +41,7 @@ WeightMatrix weight_matrix(const traces::Node& node, const Signal& signal, const
     const std::int64_t source = row % channels * pixels + row / channels;
     for (std::int64_t o = 0; o < shape[0]; ++o) {
       matrix.value[static_cast<std::size_t>(row * shape[0] + o)] =
-          quantised->value.at(static_cast<std::size_t>(o * rows + source));
+          given.at(static_cast<std::size_t>(o * rows + source));
     }
   }
   return matrix;

@@ -1,13 +1,12 @@
 #pragma once
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "sim/config/chip_config.h"
 #include "sim/mapping/plan.h"
 #include "traces/network.h"
 
-/// How integer weights lie in the cells of a crossbar.
+/// How weights lie in the cells of a crossbar.
 ///
 /// A cell holds a level, 0 .. 2^cell_bits - 1. The columns of a piece, from the left: output by output; of an
 /// output slice by slice, least significant first; of a slice + before - (differential pair). The reference
@@ -21,9 +20,9 @@ struct WeightMatrix {
 };
 
 /// The weights of a convolution or linear layer that reads `signal`: of a checked network, so that both
-/// encodings hold them (-(2^(bits-1) - 1) .. 2^(bits-1) - 1). Throws InputError naming `network_path` and the
-/// node when it has no integer weights.
-WeightMatrix weight_matrix(const traces::Node& node, const Signal& signal, const std::string& network_path);
+/// encodings hold them (-(2^(bits-1) - 1) .. 2^(bits-1) - 1). Those of a layer without quantisation are
+/// rounded to `float_bits` (2 to 8), symmetrically, with one scale for the layer.
+WeightMatrix weight_matrix(const traces::Node& node, const Signal& signal, int float_bits);
 
 struct CellLayout {
   WeightEncoding encoding = WeightEncoding::kDifferentialPair;

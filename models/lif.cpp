@@ -6,7 +6,6 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cstdint>
-#include <vector>
 
 namespace spikeloop::models {
 namespace {
@@ -156,51 +155,6 @@ class LifFunction : public torch::autograd::Function<LifFunction> {
   }
 };
 
-/// Sum over 3 x 3 neighbours / 9 of each [height, width] plane; zero outside.
-template <class T>
-void box_filter(const T* __restrict input, T* __restrict output, std::int64_t planes, std::int64_t height,
-                std::int64_t width) {
-  std::vector<T> rows(static_cast<std::size_t>(width + 2), T(0));  // sum of three rows, zero at both ends
-  for (std::int64_t plane = 0; plane < planes; ++plane) {
-    const T* in = input + plane * height * width;
-    T* out = output + plane * height * width;
-    for (std::int64_t y = 0; y < height; ++y) {
-      const T* above = y > 0 ? in + (y - 1) * width : nullptr;
-      const T* here = in + y * width;
-      const T* below = y + 1 < height ? in + (y + 1) * width : nullptr;
-      T* __restrict sum = rows.data() + 1;
-      if (above != nullptr && below != nullptr) {
-        for (std::int64_t x = 0; x < width; ++x) sum[x] = above[x] + here[x] + below[x];
-      } else if (above != nullptr || below != nullptr) {
-        const T* other = above != nullptr ? above : below;
-        for (std::int64_t x = 0; x < width; ++x) sum[x] = here[x] + other[x];
-      } else {
-        for (std::int64_t x = 0; x < width; ++x) sum[x] = here[x];
-      }
-      const T* __restrict s = rows.data();
-      T* __restrict o = out + y * width;
-      for (std::int64_t x = 0; x < width; ++x) o[x] = (s[x] + s[x + 1] + s[x + 2]) / T(9);
-    }
-  }
-}
-
-class AveragePool3x3 : public torch::autograd::Function<AveragePool3x3> {
- public:
-  static at::Tensor filter(const at::Tensor& input) {
-    if (!input.is_cpu()) return at::avg_pool2d(input, 3, 1, 1);
-    const at::Tensor x = input.contiguous();
-    at::Tensor output = at::empty(x.sizes(), x.options());
-    AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "average_pool3x3", [&] {
-      box_filter(x.data_ptr<scalar_t>(), output.data_ptr<scalar_t>(), x.size(0) * x.size(1), x.size(2),
-                 x.size(3));
-    });
-    return output;
-  }
-  static Variable forward(AutogradContext*, const Variable& input) { return filter(input); }
-  // The filter is symmetric, so it is its own transpose.
-  static variable_list backward(AutogradContext*, variable_list grads) { return {filter(grads[0])}; }
-};
-
 }  // namespace
 
 LifStep lif_step(const at::Tensor& input, const at::Tensor& previous, double tau, double threshold) {
@@ -208,7 +162,5 @@ LifStep lif_step(const at::Tensor& input, const at::Tensor& previous, double tau
   const auto outputs = LifFunction::apply(input, first ? input.detach() : previous, first, tau, threshold);
   return {outputs[0], outputs[1]};
 }
-
-at::Tensor average_pool3x3(const at::Tensor& input) { return AveragePool3x3::apply(input); }
 
 }  // namespace spikeloop::models

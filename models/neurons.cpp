@@ -235,24 +235,6 @@ class NeuronFunction : public torch::autograd::Function<NeuronFunction> {
   }
 };
 
-/// Any device: a loop over timesteps.
-NeuronOutput run_steps(const at::Tensor& input, const at::Tensor& previous, const NeuronSpec& spec,
-                       const NeuronParameters& parameters) {
-  const at::Tensor rate = spec.kind == NeuronKind::kPlif ? at::sigmoid(parameters.plif_weight)
-                                                         : at::full({}, 1 / spec.tau, input.options());
-  at::Tensor membrane = previous;
-  std::vector<at::Tensor> spikes, membranes;
-  for (std::int64_t t = 0; t < input.size(0); ++t) {
-    const at::Tensor x = input[t];
-    const at::Tensor v = membrane.defined() ? reset(membrane, spec) : at::zeros_like(x);
-    membrane = charge(v, x, spec, rate);
-    spikes.push_back(
-        Spike::apply(membrane, spec.threshold, static_cast<std::int64_t>(spec.surrogate), spec.alpha));
-    if (parameters.all_membranes) membranes.push_back(membrane.detach());
-  }
-  return {at::stack(spikes), membrane, parameters.all_membranes ? at::stack(membranes) : at::Tensor()};
-}
-
 at::Tensor scaled(const at::Tensor& input, const NeuronParameters& parameters) {
   at::Tensor x = input;
   if (parameters.factor.defined()) x = x * per_channel(parameters.factor, x.dim());
@@ -271,6 +253,24 @@ bool find_channels(const at::Tensor& input, ChannelOrder& order) {
 
 }  // namespace
 
+NeuronOutput run_neurons_by_steps(const at::Tensor& input, const at::Tensor& previous, const NeuronSpec& spec,
+                                  const NeuronParameters& parameters) {
+  const at::Tensor scaled_input = scaled(input, parameters);
+  const at::Tensor rate = spec.kind == NeuronKind::kPlif ? at::sigmoid(parameters.plif_weight)
+                                                         : at::full({}, 1 / spec.tau, input.options());
+  at::Tensor membrane = previous;
+  std::vector<at::Tensor> spikes, membranes;
+  for (std::int64_t t = 0; t < input.size(0); ++t) {
+    const at::Tensor x = scaled_input[t];
+    const at::Tensor v = membrane.defined() ? reset(membrane, spec) : at::zeros_like(x);
+    membrane = charge(v, x, spec, rate);
+    spikes.push_back(
+        Spike::apply(membrane, spec.threshold, static_cast<std::int64_t>(spec.surrogate), spec.alpha));
+    if (parameters.all_membranes) membranes.push_back(membrane.detach());
+  }
+  return {at::stack(spikes), membrane, parameters.all_membranes ? at::stack(membranes) : at::Tensor()};
+}
+
 NeuronOutput run_neurons(const at::Tensor& input, const at::Tensor& previous, const NeuronSpec& spec,
                          const NeuronParameters& parameters) {
   const auto wants_grad = [](const at::Tensor& t) { return t.defined() && t.requires_grad(); };
@@ -278,8 +278,9 @@ NeuronOutput run_neurons(const at::Tensor& input, const at::Tensor& previous, co
   const bool needs_grad = at::GradMode::is_enabled() &&
                           (wants_grad(input) || wants_grad(previous) || wants_grad(parameters.factor) ||
                            wants_grad(parameters.offset) || wants_grad(parameters.plif_weight));
-  if (!input.is_cpu())
-    return run_steps(affine ? scaled(input, parameters) : input, previous, spec, parameters);
+  const bool has_kernel =
+      input.is_cpu() && (input.scalar_type() == at::kFloat || input.scalar_type() == at::kDouble);
+  if (!has_kernel) return run_neurons_by_steps(input, previous, spec, parameters);
   if (needs_grad) {
     at::Tensor x = affine ? scaled(input, parameters) : input;
     if (!steps_are_dense(x, true)) x = x.contiguous();

@@ -104,18 +104,5 @@ TEST(Lif, TakesNonContiguousInputAndGradients) {
   EXPECT_TRUE(at::allclose(x.grad(), again.grad(), 0, 1e-15));
 }
 
-TEST(AveragePool3x3, EqualsAvgPool2dBothWays) {
-  for (const auto& shape : std::vector<std::vector<std::int64_t>>{{2, 3, 8, 5}, {1, 2, 1, 4}, {1, 1, 2, 1}}) {
-    const at::Tensor a = random_tensor(shape, 1, at::kDouble).set_requires_grad(true);
-    const at::Tensor b = a.detach().clone().set_requires_grad(true);
-    const at::Tensor weight = random_tensor(shape, 2, at::kDouble);
-    const at::Tensor mine = average_pool3x3(a), theirs = at::avg_pool2d(b, 3, 1, 1);
-    EXPECT_TRUE(at::allclose(mine, theirs, 0, 1e-14));
-    (mine * weight).sum().backward();
-    (theirs * weight).sum().backward();
-    EXPECT_TRUE(at::allclose(a.grad(), b.grad(), 0, 1e-14));
-  }
-}
-
 }  // namespace
 }  // namespace spikeloop::models

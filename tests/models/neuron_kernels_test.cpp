@@ -155,7 +155,8 @@ TEST(NeuronKernels, FloatDiffersOnlyWithinRoundingOfTheThreshold) {
         ASSERT_LT(std::abs(oracle.membranes[t]), kLargest);
         ASSERT_NEAR(membranes[t], oracle.membranes[t], error);
         same = spikes[t] == oracle.spikes[t];
-        const double from_threshold = std::abs(oracle.membranes[t] - static_cast<double>(made.constants.threshold));
+        const double from_threshold =
+            std::abs(oracle.membranes[t] - static_cast<double>(made.constants.threshold));
         ASSERT_TRUE(same || from_threshold <= error) << from_threshold;
       }
       diverged += same ? 0 : 1;

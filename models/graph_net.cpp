@@ -427,13 +427,14 @@ class GraphNetImpl::Forward {
 
   at::Tensor normalise(int index, const at::Tensor& x) {
     const Parameters& own = net_.parameters_[at(index)];
-    double momentum = net_.norm_momentum;
-    if (net_.is_training()) {
-      const std::int64_t seen = ++net_.statistics_seen_[at(index)];
-      if (momentum < 0) momentum = 1.0 / static_cast<double>(seen);
+    if (!net_.is_training()) {
+      return at::batch_norm(x, own.weight, own.bias, own.running_mean, own.running_var, false, 0,
+                            kNormEpsilon, true);
     }
-    return at::batch_norm(x, own.weight, own.bias, own.running_mean, own.running_var, net_.is_training(),
-                          momentum, kNormEpsilon, true);
+    const auto seen = static_cast<double>(++net_.statistics_seen_[at(index)]);
+    const double momentum = net_.norm_momentum < 0 ? 1 / seen : net_.norm_momentum;
+    return batch_norm_train(x, own.weight, own.bias, own.running_mean, own.running_var, momentum,
+                            kNormEpsilon);
   }
 
   static at::Tensor apply_pool(const layer::Pool& pool, const at::Tensor& x) {

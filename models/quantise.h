@@ -20,12 +20,12 @@ struct Quantisation {
 /// "4", "8:per-tensor", "4,stem=8,fc2=6": what --weight-bits takes. Throws InputError naming `place`.
 Quantisation parse_quantisation(const std::string& text, const std::string& place);
 
-/// Post-training: weights become integers times scale (symmetric), floats are replaced by the de-quantised
-/// ones. The input gets input_bits with a scale that covers the dataset's range; event counts keep scale 1.
+/// Post-training: weights become integers times scale (symmetric), floats are replaced by the de-quantised ones.
+/// The input gets input_bits with a scale that covers the dataset's range; event counts keep scale 1.
 void quantise(traces::Network& network, const Dataset& dataset, const Quantisation& quantisation = {});
 
-/// Quantisation-aware training: the net computes with weights rounded as `quantise` will round the exported
-/// ones (BatchNorm's factor included), gradients straight through. Sets net->weight_transform.
+/// Quantisation-aware training: the net computes with weights rounded as `quantise` will round the exported ones
+/// (BatchNorm's factor included), gradients straight through. Sets net->weight_transform.
 void train_quantised(GraphNet& net, const Quantisation& quantisation);
 
 }  // namespace spikeloop::models

@@ -125,7 +125,7 @@ Costs measure(const EvaluationJob& job, const std::string& directory, const trac
 
 /// A checkpoint that an interrupted run of this very job left counts; the marker is written after it.
 models::GraphNet trained_network(const EvaluationJob& job, const std::string& directory,
-                                 const models::GraphNetSpec& spec, const models::Dataset& dataset) {
+                                 const models::SnasnetSpec& spec, const models::Dataset& dataset) {
   const SearchSettings& settings = job.settings;
   const std::string checkpoint = directory + "/checkpoint.pt", marker = directory + "/trained.txt";
   if (fs::exists(checkpoint) && fs::exists(marker) && read_file(marker) == job.sha256())
@@ -154,7 +154,7 @@ models::GraphNet trained_network(const EvaluationJob& job, const std::string& di
 
 void evaluate(const EvaluationJob& job, const std::string& directory, EvaluationResult& result) {
   const SearchSettings& settings = job.settings;
-  const models::GraphNetSpec spec = candidate_spec(settings, job.genotype);
+  const models::SnasnetSpec spec = candidate_spec(settings, job.genotype);
   const models::Dataset dataset = with_files([&] { return load_images(settings.dataset, job.places.data); });
   switch (job.stage) {
     case Stage::kScore: {
@@ -170,7 +170,7 @@ void evaluate(const EvaluationJob& job, const std::string& directory, Evaluation
       return;
     }
     case Stage::kProvisional: {
-      models::GraphNetSpec without_dropout = spec;
+      models::SnasnetSpec without_dropout = spec;
       without_dropout.dropout = 0;
       models::GraphNet net(models::snasnet(without_dropout), seed_of(settings, SeedOf::kWeights));
       calibrate_batch_norm(net, dataset);

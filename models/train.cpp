@@ -3,26 +3,20 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
-#include <thread>
 
 #include "models/batches.h"
 #include "models/checkpoint.h"
 #include "models/device.h"
-#include "models/evaluate.h"
-#include "models/loss.h"
 #include "models/optimiser.h"
-#include "models/quantise.h"
 #include "models/schedule.h"
+#include "models/shards.h"
 #include "models/split.h"
 #include "models/threads.h"
 #include "traces/support/error.h"
@@ -36,12 +30,8 @@ namespace {
 using Json = nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
-// A batch is always worked on in this many parts, each with its own BatchNorm statistics, so that the result
-// does not depend on how many of them run at once.
-constexpr std::size_t kShards = 2;
-
-// Streams derived from the training seed; the loader draws from the seed itself.
-constexpr std::uint64_t kDrawStream = 3, kSplitStream = 4;
+// Derived from the training seed; shards and BatchLoader have others.
+constexpr std::uint64_t kSplitStream = 5;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -68,44 +58,9 @@ std::string identity_of(const GraphNet& net, const Dataset& dataset, const Train
       .dump();
 }
 
-/// A shard's network: the caller's, or one that is kept equal to it.
-struct Replica {
-  GraphNet net{nullptr};
-  std::vector<at::Tensor> parameters, statistics;
-};
-
-Replica make_replica(const GraphNet& net, const TrainOptions& options) {
-  Replica replica;
-  replica.net = net;
-  if (!options.qat.empty()) train_quantised(replica.net, parse_quantisation(options.qat, "--qat"));
-  replica.parameters = net->parameters();
-  for (const at::Tensor& buffer : net->buffers())
-    if (buffer.is_floating_point()) replica.statistics.push_back(buffer);
-  return replica;
-}
-
-GraphNet copy_of(const GraphNet& net) {
-  GraphNet copy(net->architecture(), 0, false);
-  copy->to(net->parameters().front().options().device(), net->parameters().front().scalar_type());
-  copy->stepwise = net->stepwise;
-  copy->norm_momentum = net->norm_momentum;
-  return copy;
-}
-
-/// What a shard's forward and backward gave.
-struct Part {
-  double loss = 0, right = 0;
-  bool used = false;
-  std::exception_ptr error;
-};
-
-/// Samples [begin, begin + size) of a batch.
-Batch part_of(const Batch& batch, std::int64_t begin, std::int64_t size) {
-  const auto cut = [&](const at::Tensor& tensor) {
-    return tensor.defined() ? tensor.narrow(0, begin, size) : tensor;
-  };
-  return {batch.input.narrow(batch.input.dim() == 5 ? 1 : 0, begin, size), cut(batch.labels),
-          cut(batch.labels2), cut(batch.share)};
+GraphNet& on_device(GraphNet& net, const std::string& device) {
+  net->to(open_device(device, "--device"));
+  return net;
 }
 
 class Trainer {
@@ -114,7 +69,8 @@ class Trainer {
       : dataset_(dataset),
         options_(options),
         run_(run),
-        split_(hold_out(dataset.train, options.validation_images, derive_seed(options.seed, kSplitStream))) {
+        split_(hold_out(dataset.train, options.validation_images, derive_seed(options.seed, kSplitStream))),
+        shards_(on_device(net, options.device), options, run.threads) {
     const std::int64_t samples = split_.train->size();
     per_epoch_ = options.max_train_images > 0 ? std::min(options.max_train_images, samples) : samples;
     batches_ = divided_up(per_epoch_, options.batch);
@@ -125,16 +81,10 @@ class Trainer {
     schedule_.steps = options.epochs * epoch_steps;
     schedule_.warmup_steps = std::llround(options.warmup_epochs * static_cast<double>(epoch_steps));
     state_.identity = identity_of(net, dataset, options);
-    std::optional<Checkpoint> before = checkpoint_before();
-    net->to(open_device(options.device, "--device"));
-    replicas_[0] = make_replica(net, options);
-    for (std::size_t i = 1; i < kShards; ++i) replicas_[i] = make_replica(copy_of(net), options);
-    if (before)
+    if (std::optional<Checkpoint> before = checkpoint_before())
       go_on(*before);
     else
-      state_.optimiser = make_optimiser_state(options.optimiser, replicas_[0].parameters);
-    copy_to_replicas();
-    for (Replica& replica : replicas_) replica.net->train();
+      state_.optimiser = make_optimiser_state(options.optimiser, shards_.parameters());
   }
 
   TrainResult run() {
@@ -172,7 +122,7 @@ class Trainer {
 
   void go_on(Checkpoint& before) {
     state_ = std::move(*before.training);
-    const auto device = replicas_[0].parameters.front().device();
+    const auto device = shards_.parameters().front().device();
     for (auto* tensors : {&state_.optimiser.first, &state_.optimiser.second, &state_.best})
       for (at::Tensor& tensor : *tensors) tensor = tensor.to(device);
     set_weights(weights_and_statistics(before.net));
@@ -180,12 +130,12 @@ class Trainer {
 
   void save() {
     saved_ = Clock::now();
-    if (!run_.checkpoint.empty()) save_checkpoint(run_.checkpoint, replicas_[0].net, dataset_.name, &state_);
+    if (!run_.checkpoint.empty()) save_checkpoint(run_.checkpoint, shards_.net(), dataset_.name, &state_);
   }
 
   void report() const {
     if (run_.metrics.empty()) return;
-    const Architecture& architecture = replicas_[0].net->architecture();
+    const Architecture& architecture = shards_.net()->architecture();
     write_metrics(run_.metrics, architecture.kind + ' ' + architecture.genotype + " on " + dataset_.name,
                   state_.metrics);
   }
@@ -194,18 +144,9 @@ class Trainer {
 
   void set_weights(const std::vector<at::Tensor>& tensors) {
     const at::NoGradGuard no_grad;
-    const std::vector<at::Tensor> own = weights_and_statistics(replicas_[0].net);
+    const std::vector<at::Tensor> own = weights_and_statistics(shards_.net());
     for (std::size_t i = 0; i < own.size(); ++i) own[i].copy_(tensors.at(i));
-  }
-
-  void copy_to_replicas() {
-    const at::NoGradGuard no_grad;
-    for (std::size_t i = 1; i < kShards; ++i) {
-      for (std::size_t p = 0; p < replicas_[0].parameters.size(); ++p)
-        replicas_[i].parameters[p].copy_(replicas_[0].parameters[p]);
-      for (std::size_t b = 0; b < replicas_[0].statistics.size(); ++b)
-        replicas_[i].statistics[b].copy_(replicas_[0].statistics[b]);
-    }
+    shards_.spread();
   }
 
   // One epoch.
@@ -275,7 +216,7 @@ class Trainer {
     int length = std::snprintf(text, sizeof text, "loss %.3f  accuracy %.1f %%", metrics.train_loss,
                                100 * metrics.train_accuracy);
     if (split_.validation) {
-      const Evaluation evaluation = validate();
+      const Evaluation evaluation = shards_.evaluate_on(dataset_, split_.validation);
       metrics.validation_loss = evaluation.loss;
       metrics.validation_accuracy = evaluation.accuracy();
       std::snprintf(text + length, sizeof text - static_cast<std::size_t>(length), "  validation %.2f %%",
@@ -287,7 +228,7 @@ class Trainer {
     progress.finish(text);
     stop_early(metrics);
     // The last one is saved when the result is known.
-    if (state_.epoch < options_.epochs) save();
+    if (state_.finished || state_.epoch < options_.epochs) save();
     report();
   }
 
@@ -298,22 +239,12 @@ class Trainer {
       state_.best_epoch = metrics.epoch;
       state_.best_accuracy = *metrics.validation_accuracy;
       state_.best.clear();
-      for (const at::Tensor& tensor : weights_and_statistics(replicas_[0].net))
+      for (const at::Tensor& tensor : weights_and_statistics(shards_.net()))
         state_.best.push_back(tensor.clone());
     } else if (metrics.epoch - state_.best_epoch >= options_.patience) {
       set_weights(state_.best);
       state_.finished = true;
     }
-  }
-
-  Evaluation validate() {
-    std::vector<Classifier> workers;
-    const std::size_t count = std::min<std::size_t>(kShards, static_cast<std::size_t>(run_.threads));
-    for (std::size_t i = 0; i < kShards; ++i) replicas_[i].net->eval();
-    for (std::size_t i = 0; i < count; ++i) workers.push_back(classifier(replicas_[i].net));
-    const Evaluation evaluation = evaluate(workers, dataset_, split_.validation);
-    for (std::size_t i = 0; i < kShards; ++i) replicas_[i].net->train();
-    return evaluation;
   }
 
   // One step.
@@ -326,7 +257,12 @@ class Trainer {
     for (std::int64_t i = 0; i < options_.accumulate && state_.batch < batches_; ++i, ++state_.batch) {
       Batch batch;
       if (!loader.next(batch)) throw std::logic_error("fewer batches than the epoch has");
-      loss += run_batch(batch, samples);
+      const Shards::Sums sums = shards_.run(batch, samples, state_.epoch * batches_ + state_.batch,
+                                            options_.mixed_precision ? state_.loss_scale.scale : 1);
+      loss += sums.loss;
+      state_.sums.loss += sums.loss;
+      state_.sums.right += sums.right;
+      state_.sums.seen += batch.labels.size(0);
     }
     if (!std::isfinite(loss)) diverged("the loss is " + std::to_string(loss));
     update();
@@ -340,102 +276,10 @@ class Trainer {
         (run_.checkpoint.empty() ? "" : " (" + run_.checkpoint + " holds the state before)"));
   }
 
-  /// Forward and backward of a batch in its parts; returns the sum of losses.
-  double run_batch(const Batch& batch, std::int64_t samples) {
-    std::array<Part, kShards> parts;
-    std::vector<std::thread> threads;
-    const std::int64_t count = batch.labels.size(0), share = divided_up(count, kShards);
-    const bool at_once = run_.threads > 1 && blas_takes_threads();
-    for (std::size_t i = kShards; i-- > 0;) {  // the caller's thread takes the first part
-      const std::int64_t begin = static_cast<std::int64_t>(i) * share,
-                         size = std::min(count, begin + share) - begin;
-      if (size <= 0) continue;
-      const auto work = [=, &batch, &parts] { run_part(i, part_of(batch, begin, size), samples, parts[i]); };
-      if (i > 0 && at_once)
-        threads.emplace_back(work);
-      else
-        work();
-    }
-    for (std::thread& thread : threads) thread.join();
-    double loss = 0;
-    for (const Part& part : parts) {
-      if (part.error) std::rethrow_exception(part.error);
-      loss += part.loss;
-      state_.sums.right += part.right;
-    }
-    state_.sums.loss += loss;
-    state_.sums.seen += count;
-    average_statistics(parts);
-    return loss;
-  }
-
-  /// Forward and backward of one part on its own replica; the loss's gradient is that of the mean over the
-  /// step's samples.
-  void run_part(std::size_t i, const Batch& batch, std::int64_t samples, Part& part) {
-    try {
-      const ThreadCount one_thread(1);
-      GraphNet& net = replicas_[i].net;
-      const at::TensorOptions as = replicas_[i].parameters.front().options();
-      const auto here = [&](const at::Tensor& tensor) {
-        return tensor.defined() ? tensor.to(as.device()) : tensor;
-      };
-      const Target target{here(batch.labels), here(batch.labels2), here(batch.share)};
-      const std::int64_t number = state_.epoch * batches_ + state_.batch;
-      net->draw_seed = derive_seed(
-          derive_seed(derive_seed(options_.seed, kDrawStream), static_cast<std::uint64_t>(number)), i);
-      at::Tensor output, steps;
-      if (options_.loss == LossKind::kTet)
-        net->output_observer = [&](const at::Tensor& outputs) { steps = outputs; };
-      {
-        const MixedPrecision mixed(options_.mixed_precision);
-        output = net->forward(batch.input.to(as));
-      }
-      net->output_observer = {};
-      const at::Tensor loss =
-          cross_entropy_sum(steps.defined() ? steps : output, target, options_.label_smoothing);
-      const double factor = options_.mixed_precision ? state_.loss_scale.scale : 1;
-      (loss * (factor / static_cast<double>(samples))).backward();
-      part.loss = loss.item<double>();
-      part.right = count_right(output.detach(), target);
-      part.used = true;
-    } catch (...) {
-      part.error = std::current_exception();
-    }
-  }
-
-  /// Equal running statistics everywhere: the mean over the parts, always in the same order.
-  void average_statistics(const std::array<Part, kShards>& parts) {
-    const at::NoGradGuard no_grad;
-    const auto used = std::count_if(parts.begin(), parts.end(), [](const Part& part) { return part.used; });
-    for (std::size_t b = 0; b < replicas_[0].statistics.size(); ++b) {
-      at::Tensor& mean = replicas_[0].statistics[b];
-      for (std::size_t i = 1; i < kShards; ++i)
-        if (parts[i].used) mean.add_(replicas_[i].statistics[b]);
-      if (used > 1) mean.div_(static_cast<double>(used));
-      for (std::size_t i = 1; i < kShards; ++i) replicas_[i].statistics[b].copy_(mean);
-    }
-  }
-
-  /// The sum of the parts' gradients, always in the same order; zeros for what nothing reads.
-  std::vector<at::Tensor> take_gradients() {
-    std::vector<at::Tensor> gradients;
-    for (std::size_t p = 0; p < replicas_[0].parameters.size(); ++p) {
-      at::Tensor sum;
-      for (Replica& replica : replicas_) {
-        at::Tensor& gradient = replica.parameters[p].mutable_grad();
-        if (!gradient.defined()) continue;
-        sum = sum.defined() ? sum.add_(gradient) : gradient;
-        gradient = at::Tensor();
-      }
-      gradients.push_back(sum.defined() ? sum : at::zeros_like(replicas_[0].parameters[p]));
-    }
-    return gradients;
-  }
-
   void update() {
     const at::NoGradGuard no_grad;
     state_.sums.lr = learning_rate(schedule_, state_.optimiser.steps);
-    const std::vector<at::Tensor> gradients = take_gradients();
+    const std::vector<at::Tensor> gradients = shards_.take_gradients();
     if (options_.mixed_precision)
       for (const at::Tensor& gradient : gradients) gradient.div_(state_.loss_scale.scale);
     const double norm = gradient_norm(gradients);
@@ -447,10 +291,8 @@ class Trainer {
     }
     if (options_.clip > 0 && norm > options_.clip)
       for (const at::Tensor& gradient : gradients) gradient.mul_(options_.clip / norm);
-    optimiser_step(options_.optimiser, state_.sums.lr, replicas_[0].parameters, gradients, state_.optimiser);
-    for (std::size_t i = 1; i < kShards; ++i)
-      for (std::size_t p = 0; p < replicas_[0].parameters.size(); ++p)
-        replicas_[i].parameters[p].copy_(replicas_[0].parameters[p]);
+    optimiser_step(options_.optimiser, state_.sums.lr, shards_.parameters(), gradients, state_.optimiser);
+    shards_.spread_parameters();
   }
 
   const Dataset& dataset_;
@@ -459,7 +301,7 @@ class Trainer {
   const Split split_;
   std::int64_t per_epoch_ = 0, batches_ = 0;  ///< of one epoch
   Schedule schedule_;
-  std::array<Replica, kShards> replicas_;  ///< the first is the caller's
+  Shards shards_;
   TrainState state_;
   Clock::time_point saved_;
   std::int64_t done_here_ = 0;  ///< samples of this run

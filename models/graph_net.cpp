@@ -234,7 +234,7 @@ class GraphNetImpl::Forward {
       throw InputError("network", "input", "still images of shape " + c10::str(input.sizes()),
                        "frames: the network's input is events");
     }
-    input_ = input;
+    input_ = net_.input_transform ? net_.input_transform(input) : input;
     batch_ = input.size(frames ? 1 : 0);
     if (frames || params->code != layer::InputCode::kRate) return;
     std::vector<std::uint64_t> seeds;
@@ -387,9 +387,11 @@ class GraphNetImpl::Forward {
 
   // One layer, [N, ...] -> [N, ...]
 
-  at::Tensor weight_of(std::size_t index) const {
-    const at::Tensor& weight = net_.parameters_[index].weight;
-    return net_.weight_transform ? net_.weight_transform(index, weight) : weight;
+  at::Tensor weight_of(std::size_t index) {
+    if (!net_.weight_transform) return net_.parameters_[index].weight;
+    at::Tensor& weight = weights_[index];
+    if (!weight.defined()) weight = net_.weight_transform(net_, index);
+    return weight;
   }
 
   at::Tensor apply(int index, const at::Tensor& x) {
@@ -463,6 +465,7 @@ class GraphNetImpl::Forward {
   std::vector<std::vector<int>> forward_, backward_;
   std::vector<at::Tensor> now_, before_;  ///< of the running stepwise block
   std::map<int, at::Tensor> masks_;
+  std::map<std::size_t, at::Tensor> weights_;  ///< transformed
 };
 
 at::Tensor GraphNetImpl::forward(const at::Tensor& input) { return Forward(*this, input).run(); }

@@ -15,7 +15,7 @@ struct Augmentation {
   std::int64_t crop_padding = 0;  ///< random crop after padding by so many pixels (what comes in is 0)
   bool mirror = false;            ///< horizontal flip, half of the time
   std::int64_t cutout = 0;        ///< side of the square set to the mean; 0: none
-  double cutmix = 0;              ///< Beta(a, a) of CutMix; 0: none. Partner and box are drawn per batch position
+  double cutmix = 0;  ///< Beta(a, a) of CutMix; 0: none. Partner and box are drawn per batch position
 };
 
 struct Batch {

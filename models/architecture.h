@@ -50,21 +50,23 @@ struct Dropout {
 };
 /// A node of a cell: the sum of its inputs.
 struct Sum {
-  std::vector<std::int64_t> shape;  ///< for a node that nothing reaches (it is zero); empty: that of its inputs
+  std::vector<std::int64_t>
+      shape;  ///< for a node that nothing reaches (it is zero); empty: that of its inputs
 };
 struct Vote {
   std::int64_t votes = 1;  ///< [N * votes] -> [N], mean of neighbours
 };
 struct Output {};  ///< mean over timesteps
 
-using Params = std::variant<Input, Conv, BatchNorm, Neuron, Pool, Flatten, Linear, Dropout, Sum, Vote, Output>;
+using Params =
+    std::variant<Input, Conv, BatchNorm, Neuron, Pool, Flatten, Linear, Dropout, Sum, Vote, Output>;
 
 }  // namespace spikeloop::models::layer
 
 namespace spikeloop::models {
 
 struct Layer {
-  std::string name;    ///< of the exported node
+  std::string name;  ///< of the exported node
   layer::Params params;
   std::string module;  ///< name of its parameters ("stem.0"); empty: `name`
   template <class T>

@@ -140,8 +140,7 @@ void fields(F&, T&, const layer::Output*) {}
 
 // In the order of layer::Params.
 constexpr std::array<const char*, std::variant_size_v<layer::Params>> kTypes{
-    "Input",  "Conv",    "BatchNorm", "Neuron", "Pool",  "Flatten",
-    "Linear", "Dropout", "Sum",       "Vote",   "Output"};
+    "Input", "Conv", "BatchNorm", "Neuron", "Pool", "Flatten", "Linear", "Dropout", "Sum", "Vote", "Output"};
 
 template <std::size_t I = 0>
 layer::Params params_of(const std::string& type, Reader& reader) {

@@ -126,7 +126,8 @@ void GraphNetImpl::add_parameters(std::size_t index, const std::vector<std::int6
   if (const auto* conv = layer.as<layer::Conv>()) {
     torch::nn::Module& module = module_at(*this, name);
     own.weight = module.register_parameter(
-        "weight", at::empty({conv->out_channels, in[0] / conv->groups, conv->kernel, conv->kernel}, at::kFloat));
+        "weight",
+        at::empty({conv->out_channels, in[0] / conv->groups, conv->kernel, conv->kernel}, at::kFloat));
     if (conv->bias) own.bias = module.register_parameter("bias", at::zeros({conv->out_channels}, at::kFloat));
   } else if (const auto* linear = layer.as<layer::Linear>()) {
     torch::nn::Module& module = module_at(*this, name);
@@ -141,8 +142,8 @@ void GraphNetImpl::add_parameters(std::size_t index, const std::vector<std::int6
   } else if (const auto* neuron = layer.as<layer::Neuron>();
              neuron != nullptr && neuron->spec.kind == NeuronKind::kPlif) {
     // 1 / tau = sigmoid(w)
-    own.plif = module_at(*this, name).register_parameter(
-        "w", at::full({}, -std::log(neuron->spec.tau - 1), at::kFloat));
+    own.plif = module_at(*this, name)
+                   .register_parameter("w", at::full({}, -std::log(neuron->spec.tau - 1), at::kFloat));
   }
 }
 
@@ -174,8 +175,8 @@ void GraphNetImpl::reset_statistics() {
   }
 }
 
-/// One forward pass; holds what is needed for its length only. A value is [B, ...] where it is the same at every
-/// timestep (still), else [T, B, ...].
+/// One forward pass; holds what is needed for its length only. A value is [B, ...] where it is the same at
+/// every timestep (still), else [T, B, ...].
 class GraphNetImpl::Forward {
  public:
   Forward(GraphNetImpl& net, const at::Tensor& input)
@@ -224,8 +225,10 @@ class GraphNetImpl::Forward {
     const auto* params = layers_[index].as<layer::Input>();
     const at::IntArrayRef shape(params->shape.data(), params->shape.size());
     const bool frames = input.dim() == 5;
-    const std::string wanted = "[" + std::to_string(timesteps_) + " timesteps, batch, channels, height, width] or "
-        "[batch, channels, height, width] with " + c10::str(shape);
+    const std::string wanted = "[" + std::to_string(timesteps_) +
+                               " timesteps, batch, channels, height, width] or "
+                               "[batch, channels, height, width] with " +
+                               c10::str(shape);
     if ((input.dim() != 4 && !frames) || input.sizes().slice(frames ? 2 : 1) != shape ||
         (frames && input.size(0) != timesteps_)) {
       throw InputError("network", "input", "a shape of " + c10::str(input.sizes()), wanted);
@@ -234,12 +237,13 @@ class GraphNetImpl::Forward {
       throw InputError("network", "input", "still images of shape " + c10::str(input.sizes()),
                        "frames: the network's input is events");
     }
-    input_ = input;
+    input_ = net_.input_transform ? net_.input_transform(input) : input;
     batch_ = input.size(frames ? 1 : 0);
     if (frames || params->code != layer::InputCode::kRate) return;
     std::vector<std::uint64_t> seeds;
     const std::uint64_t stream = derive_seed(net_.draw_seed, kRateStream);
-    for (std::int64_t b = 0; b < batch_; ++b) seeds.push_back(derive_seed(stream, static_cast<std::uint64_t>(b)));
+    for (std::int64_t b = 0; b < batch_; ++b)
+      seeds.push_back(derive_seed(stream, static_cast<std::uint64_t>(b)));
     input_ = rate_code(input, timesteps_, seeds);
   }
 
@@ -297,7 +301,7 @@ class GraphNetImpl::Forward {
       const at::Tensor y = apply(index, x.flatten(0, 1));
       std::vector<std::int64_t> shape = batched(at(index));
       shape.insert(shape.begin(), timesteps_);
-      value = y.view(shape);
+      value = y.reshape(shape);
     }
   }
   /// Whether the input of a layer has a time axis.
@@ -309,13 +313,12 @@ class GraphNetImpl::Forward {
   at::Tensor fire(int index, const NeuronSpec& spec, const at::Tensor& x) {
     NeuronParameters parameters;
     parameters.plif_weight = net_.parameters_[at(index)].plif;
-    if (!net_.observer) return run_neurons(x, {}, spec, parameters).spikes;
-    std::vector<at::Tensor> spikes;
-    at::Tensor membrane;
-    for (int t = 0; t < timesteps_; ++t) {
-      spikes.push_back(fire_step(index, spec, x[t], membrane, t));
+    parameters.all_membranes = static_cast<bool>(net_.observer);
+    const NeuronOutput output = run_neurons(x, {}, spec, parameters);
+    for (int t = 0; t < timesteps_ && net_.observer; ++t) {
+      net_.observer(layers_[at(index)].name, t, output.spikes[t], output.membranes[t]);
     }
-    return at::stack(spikes);
+    return output.spikes;
   }
 
   at::Tensor fire_step(int index, const NeuronSpec& spec, const at::Tensor& x, at::Tensor& membrane, int t) {
@@ -387,17 +390,19 @@ class GraphNetImpl::Forward {
 
   // One layer, [N, ...] -> [N, ...]
 
-  at::Tensor weight_of(std::size_t index) const {
-    const at::Tensor& weight = net_.parameters_[index].weight;
-    return net_.weight_transform ? net_.weight_transform(index, weight) : weight;
+  at::Tensor weight_of(std::size_t index) {
+    if (!net_.weight_transform) return net_.parameters_[index].weight;
+    at::Tensor& weight = weights_[index];
+    if (!weight.defined()) weight = net_.weight_transform(net_, index);
+    return weight;
   }
 
   at::Tensor apply(int index, const at::Tensor& x) {
     const Layer& layer = layers_[at(index)];
     const Parameters& own = net_.parameters_[at(index)];
     if (const auto* conv = layer.as<layer::Conv>()) {
-      const at::Tensor y = convolve(x, weight_of(at(index)), conv->stride, conv->padding, conv->groups,
-                                    binary_[at(index)]);
+      const at::Tensor y =
+          convolve(x, weight_of(at(index)), conv->stride, conv->padding, conv->groups, binary_[at(index)]);
       return own.bias.defined() ? y + own.bias.view({-1, 1, 1}) : y;
     }
     if (layer.as<layer::Linear>() != nullptr) return at::linear(x, weight_of(at(index)), own.bias);
@@ -463,6 +468,7 @@ class GraphNetImpl::Forward {
   std::vector<std::vector<int>> forward_, backward_;
   std::vector<at::Tensor> now_, before_;  ///< of the running stepwise block
   std::map<int, at::Tensor> masks_;
+  std::map<std::size_t, at::Tensor> weights_;  ///< transformed
 };
 
 at::Tensor GraphNetImpl::forward(const at::Tensor& input) { return Forward(*this, input).run(); }
@@ -478,7 +484,8 @@ at::Tensor rate_code(const at::Tensor& images, int timesteps, const std::vector<
   for (std::int64_t t = 0; t < timesteps; ++t) {
     for (std::int64_t b = 0; b < x.size(0); ++b) {
       for (std::int64_t i = 0; i < size; ++i) {
-        const double u = unit(seeds.at(static_cast<std::size_t>(b)), static_cast<std::uint64_t>(t * size + i));
+        const double u =
+            unit(seeds.at(static_cast<std::size_t>(b)), static_cast<std::uint64_t>(t * size + i));
         *out++ = u < static_cast<double>(pixels[b * size + i]) ? 1.0F : 0.0F;
       }
     }

@@ -130,7 +130,8 @@ std::vector<bool> still_layers(const Architecture& architecture, bool still_inpu
   std::vector<bool> still(architecture.layers.size(), false);
   for (const int layer : forward_order(architecture)) {
     const Layer& params = architecture.layers[at(layer)];
-    still[at(layer)] = params.as<layer::Input>() != nullptr ? still_input : params.as<layer::Neuron>() == nullptr;
+    still[at(layer)] =
+        params.as<layer::Input>() != nullptr ? still_input : params.as<layer::Neuron>() == nullptr;
     for (const LayerEdge& edge : architecture.edges) {
       if (edge.to == layer && (edge.backward || !still[at(edge.from)])) still[at(layer)] = false;
     }

@@ -38,8 +38,12 @@ void append_input(const at::Tensor& integers, traces::SpikeTrace::Input& input) 
 }  // namespace
 
 at::Tensor encode_input(const traces::Network& network, const at::Tensor& images) {
-  const auto limit = static_cast<double>(1 << (network.input_bits - 1));
-  return (images / network.input_scale).round_().clamp_(-limit, limit - 1);
+  return encode_input(images, network.input_scale, network.input_bits);
+}
+
+at::Tensor encode_input(const at::Tensor& images, float scale, int bits) {
+  const auto limit = static_cast<double>(1 << (bits - 1));
+  return (images / scale).round_().clamp_(-limit, limit - 1);
 }
 
 traces::SpikeTrace record_trace(const traces::Network& network, const Dataset& dataset,

@@ -9,6 +9,7 @@
 #include "models/device.h"
 #include "models/loss.h"
 #include "models/threads.h"
+#include "models/train_quantised.h"
 #include "traces/support/random.h"
 
 namespace spikeloop::models {
@@ -35,11 +36,12 @@ Batch part_of(const Batch& batch, std::int64_t begin, std::int64_t size) {
 
 }  // namespace
 
-Shards::Shards(const GraphNet& net, const TrainOptions& options, int threads)
+Shards::Shards(const GraphNet& net, const Dataset& dataset, const TrainOptions& options, int threads)
     : options_(options), at_once_(threads > 1 && blas_takes_threads()) {
   for (std::size_t i = 0; i < kShards; ++i) {
     Replica& replica = replicas_[i];
     replica.net = i == 0 ? net : copy_of(net);
+    if (!options.qat.empty()) train_quantised(replica.net, dataset, parse_quantisation(options.qat, "--qat"));
     replica.parameters = replica.net->parameters();
     for (const at::Tensor& buffer : replica.net->buffers())
       if (buffer.is_floating_point()) replica.statistics.push_back(buffer);

@@ -22,7 +22,7 @@ class Shards {
   static constexpr std::size_t kShards = 2;
 
   /// The first shard is `net` itself, on its device. `options` must outlive the shards.
-  Shards(const GraphNet& net, const TrainOptions& options, int threads);
+  Shards(const GraphNet& net, const Dataset& dataset, const TrainOptions& options, int threads);
 
   GraphNet& net() { return replicas_[0].net; }
   const std::vector<at::Tensor>& parameters() const { return replicas_[0].parameters; }

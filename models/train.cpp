@@ -70,7 +70,7 @@ class Trainer {
         options_(options),
         run_(run),
         split_(hold_out(dataset.train, options.validation_images, derive_seed(options.seed, kSplitStream))),
-        shards_(on_device(net, options.device), options, run.threads) {
+        shards_(on_device(net, options.device), dataset, options, run.threads) {
     const std::int64_t samples = split_.train->size();
     per_epoch_ = options.max_train_images > 0 ? std::min(options.max_train_images, samples) : samples;
     batches_ = divided_up(per_epoch_, options.batch);

@@ -52,9 +52,9 @@ void add(const Answer& result, const Batch& batch, Evaluation& evaluation) {
 
 }  // namespace
 
-Evaluation evaluate(const std::vector<Classifier>& workers, const Dataset& dataset,
-                    const std::shared_ptr<const SampleSet>& set, const EvaluateOptions& options) {
-  const std::int64_t samples = set ? set->size() : 0;
+Evaluation evaluate(const std::vector<Classifier>& workers, const Dataset& dataset, const SampleSet& set,
+                    const EvaluateOptions& options) {
+  const std::int64_t samples = set.size();
   if (samples == 0 || options.batch < 1)
     throw InputError(dataset.name, "evaluation", std::to_string(samples) + " samples", "at least 1");
   const auto classes = static_cast<std::size_t>(dataset.classes);
@@ -67,7 +67,7 @@ Evaluation evaluate(const std::vector<Classifier>& workers, const Dataset& datas
     for (; batches.size() < most && begin < samples; begin += options.batch) {
       std::vector<std::int64_t> records(static_cast<std::size_t>(std::min(options.batch, samples - begin)));
       std::iota(records.begin(), records.end(), begin);
-      batches.push_back(read_batch(dataset, *set, records));
+      batches.push_back(read_batch(dataset, set, records));
     }
     std::vector<Answer> answers(batches.size());
     std::vector<std::thread> threads;
@@ -87,7 +87,7 @@ Evaluation evaluate(const std::vector<Classifier>& workers, const Dataset& datas
   return evaluation;
 }
 
-Evaluation evaluate(GraphNet& net, const Dataset& dataset, const std::shared_ptr<const SampleSet>& set,
+Evaluation evaluate(GraphNet& net, const Dataset& dataset, const SampleSet& set,
                     const EvaluateOptions& options) {
   const bool was_training = net->is_training();
   net->eval();

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <vector>
 
 #include "models/batches.h"
@@ -30,11 +29,11 @@ using Classifier = std::function<at::Tensor(const Batch&)>;
 
 /// Batch b goes to worker b % n, all workers at once; the result does not depend on n when they are equal.
 /// Throws InputError without samples and for an output that is not one number per class.
-Evaluation evaluate(const std::vector<Classifier>& workers, const Dataset& dataset,
-                    const std::shared_ptr<const SampleSet>& set, const EvaluateOptions& options = {});
+Evaluation evaluate(const std::vector<Classifier>& workers, const Dataset& dataset, const SampleSet& set,
+                    const EvaluateOptions& options = {});
 
 /// In evaluation mode; the mode comes back afterwards.
-Evaluation evaluate(GraphNet& net, const Dataset& dataset, const std::shared_ptr<const SampleSet>& set,
+Evaluation evaluate(GraphNet& net, const Dataset& dataset, const SampleSet& set,
                     const EvaluateOptions& options = {});
 
 /// A network's input and output on its own device and with its own precision. The network must outlive it.

@@ -65,7 +65,7 @@ void Shards::spread() {
       replicas_[i].statistics[b].copy_(replicas_[0].statistics[b]);
 }
 
-Evaluation Shards::evaluate_on(const Dataset& dataset, const std::shared_ptr<const SampleSet>& set) {
+Evaluation Shards::evaluate_on(const Dataset& dataset, const SampleSet& set) {
   std::vector<Classifier> workers;
   for (Replica& replica : replicas_) {
     replica.net->eval();

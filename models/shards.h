@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <vector>
 
 #include "models/batches.h"
@@ -39,7 +38,7 @@ class Shards {
   /// Gradients of all runs since the last call; zeros for a parameter that nothing reads.
   std::vector<at::Tensor> take_gradients();
 
-  Evaluation evaluate_on(const Dataset& dataset, const std::shared_ptr<const SampleSet>& set);
+  Evaluation evaluate_on(const Dataset& dataset, const SampleSet& set);
 
  private:
   struct Replica {

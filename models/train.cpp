@@ -216,7 +216,7 @@ class Trainer {
     int length = std::snprintf(text, sizeof text, "loss %.3f  accuracy %.1f %%", metrics.train_loss,
                                100 * metrics.train_accuracy);
     if (split_.validation) {
-      const Evaluation evaluation = shards_.evaluate_on(dataset_, split_.validation);
+      const Evaluation evaluation = shards_.evaluate_on(dataset_, *split_.validation);
       metrics.validation_loss = evaluation.loss;
       metrics.validation_accuracy = evaluation.accuracy();
       std::snprintf(text + length, sizeof text - static_cast<std::size_t>(length), "  validation %.2f %%",

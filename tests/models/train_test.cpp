@@ -192,7 +192,7 @@ TEST(Train, StopsEarlyAndGoesBackToTheBestEpoch) {
   for (const EpochMetrics& epoch : result.epochs)
     EXPECT_LE(*epoch.validation_accuracy, *best.validation_accuracy);
   const Split split = hold_out(dataset.train, 16, derive_seed(options.seed, 5));
-  EXPECT_EQ(evaluate(net, dataset, split.validation).accuracy(), *best.validation_accuracy);
+  EXPECT_EQ(evaluate(net, dataset, *split.validation).accuracy(), *best.validation_accuracy);
 }
 
 TEST(Train, LossPerTimestepTrainsAnotherNetwork) {
@@ -212,7 +212,7 @@ TEST(Train, LearnsShapes) {
   GraphNet net(small_network(), 1);
   const TrainResult result = train(net, dataset, options, silent(2));
   EXPECT_LT(result.epochs.back().train_loss, result.epochs.front().train_loss);
-  EXPECT_GT(evaluate(net, dataset, dataset.test).accuracy(), 0.2);
+  EXPECT_GT(evaluate(net, dataset, *dataset.test).accuracy(), 0.2);
 }
 
 TEST(Train, BadOptionsAreRefused) {
@@ -401,8 +401,8 @@ TEST(Evaluate, CountsAndConfusionAreOfTheAnswersWhateverTheWorkers) {
   twin->eval();
   EvaluateOptions options;
   options.batch = 7;
-  const Evaluation one = evaluate(net, dataset, dataset.test, options);
-  const Evaluation two = evaluate({classifier(net), classifier(twin)}, dataset, dataset.test, options);
+  const Evaluation one = evaluate(net, dataset, *dataset.test, options);
+  const Evaluation two = evaluate({classifier(net), classifier(twin)}, dataset, *dataset.test, options);
   EXPECT_EQ(one.samples, 30);
   EXPECT_EQ(one.loss, two.loss);
   EXPECT_EQ(one.confusion, two.confusion);
@@ -413,7 +413,7 @@ TEST(Evaluate, CountsAndConfusionAreOfTheAnswersWhateverTheWorkers) {
   }
   EXPECT_EQ(right, one.right);
   EXPECT_EQ(all, 30);
-  EXPECT_TRUE(contains(error_of([&] { evaluate(net, dataset, nullptr); }), "0 samples"));
+  EXPECT_TRUE(contains(error_of([&] { evaluate(net, dataset, *make_shapes(0, 0, 1).test); }), "0 samples"));
 }
 
 }  // namespace

@@ -133,7 +133,7 @@ class Trainer {
     if (!run_.checkpoint.empty()) save_checkpoint(run_.checkpoint, shards_.net(), dataset_.name, &state_);
   }
 
-  void report() const {
+  void report() {
     if (run_.metrics.empty()) return;
     const Architecture& architecture = shards_.net()->architecture();
     write_metrics(run_.metrics, architecture.kind + ' ' + architecture.genotype + " on " + dataset_.name,

@@ -67,7 +67,7 @@ TEST(TrainOptions, TheFirstDifferenceIsNamed) {
   EXPECT_EQ(first_difference(wrapped(before), wrapped(now)), "lr: 0.1 before, 0.25 now");
   EXPECT_EQ(first_difference(R"({"dataset":{"name":"a"}})", R"({"dataset":{"name":"b"}})"),
             "dataset/name: \"a\" before, \"b\" now");
-  EXPECT_EQ(first_difference(R"({"a":1})", R"({})"), "a: 1 before, nothing now");
+  EXPECT_EQ(first_difference(R"({"a":1,"b":2})", R"({"b":2})"), "a: 1 before, nothing now");
   before = now;
   before.device = "cuda:1";
   now.device = "cuda";

@@ -300,6 +300,7 @@ TEST(Resume, GoesOnExactlyFromAnyPlace) {
   trained(dataset, eventful(), run, network);
   const std::string whole = read_file(run.checkpoint);
   run.checkpoint = folder.file("pieces.pt");
+  int interruptions = 0;
   for (int reads = 30; reads < 2000; reads += 47) {  // also in the middle of a step and of a validation
     Dataset failing = dataset;
     failing.train = std::make_shared<Failing>(dataset.train, reads % 97);
@@ -309,8 +310,10 @@ TEST(Resume, GoesOnExactlyFromAnyPlace) {
       break;
     } catch (const std::runtime_error& error) {
       ASSERT_TRUE(contains(error.what(), "pulled the plug"));
+      ++interruptions;
     }
   }
+  EXPECT_GE(interruptions, 5);
   GraphNet net(network, 1);
   run.threads = 1;
   train(net, dataset, eventful(), run);

@@ -102,7 +102,7 @@ tested() {
   quantised=$(sed -n 's/.*trained, \([0-9.]*\) % with.*/\1/p' whole.txt)
   grep -q "accuracy $trained %" net.txt || fail "checkpoint: $trained, but $(head -n 1 net.txt)"
   grep -q "accuracy $quantised %" nir.txt || fail "network: $quantised, but $(head -n 1 nir.txt)"
-  grep -q '"confusion"' net.json && grep -q '"rate"' nir.json || fail "JSON: $(cat net.json)"
+  if ! grep -q '"confusion"' net.json || ! grep -q '"rate"' nir.json; then fail "JSON: $(cat net.json)"; fi
 }
 
 other_networks() {

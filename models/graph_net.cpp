@@ -139,6 +139,10 @@ void GraphNetImpl::add_parameters(std::size_t index, const std::vector<std::int6
     own.bias = module.register_parameter("bias", at::zeros({in[0]}, at::kFloat));
     own.running_mean = module.register_buffer("running_mean", at::zeros({in[0]}, at::kFloat));
     own.running_var = module.register_buffer("running_var", at::ones({in[0]}, at::kFloat));
+  } else if (const auto* affine = layer.as<layer::Affine>()) {
+    torch::nn::Module& module = module_at(*this, name);
+    own.weight = module.register_parameter("weight", at::ones({in[0]}, at::kFloat));
+    if (affine->bias) own.bias = module.register_parameter("bias", at::zeros({in[0]}, at::kFloat));
   } else if (const auto* neuron = layer.as<layer::Neuron>();
              neuron != nullptr && neuron->spec.kind == NeuronKind::kPlif) {
     // 1 / tau = sigmoid(w)
@@ -407,6 +411,7 @@ class GraphNetImpl::Forward {
     }
     if (layer.as<layer::Linear>() != nullptr) return at::linear(x, weight_of(at(index)), own.bias);
     if (layer.as<layer::BatchNorm>() != nullptr) return normalise(index, x);
+    if (layer.as<layer::Affine>() != nullptr) return scale(own, x);
     if (const auto* pool = layer.as<layer::Pool>()) return apply_pool(*pool, x);
     if (layer.as<layer::Flatten>() != nullptr) return x.flatten(1);
     if (const auto* vote = layer.as<layer::Vote>()) {
@@ -415,15 +420,23 @@ class GraphNetImpl::Forward {
     return x;  // Sum, Output
   }
 
+  static at::Tensor scale(const Parameters& own, const at::Tensor& x) {
+    std::vector<std::int64_t> per_channel(static_cast<std::size_t>(x.dim()) - 1, 1);
+    per_channel[0] = -1;
+    const at::Tensor y = x * own.weight.view(per_channel);
+    return own.bias.defined() ? y + own.bias.view(per_channel) : y;
+  }
+
   at::Tensor normalise(int index, const at::Tensor& x) {
     const Parameters& own = net_.parameters_[at(index)];
-    double momentum = net_.norm_momentum;
-    if (net_.is_training()) {
-      const std::int64_t seen = ++net_.statistics_seen_[at(index)];
-      if (momentum < 0) momentum = 1.0 / static_cast<double>(seen);
+    if (!net_.is_training()) {
+      return at::batch_norm(x, own.weight, own.bias, own.running_mean, own.running_var, false, 0,
+                            kNormEpsilon, true);
     }
-    return at::batch_norm(x, own.weight, own.bias, own.running_mean, own.running_var, net_.is_training(),
-                          momentum, kNormEpsilon, true);
+    const auto seen = static_cast<double>(++net_.statistics_seen_[at(index)]);
+    const double momentum = net_.norm_momentum < 0 ? 1 / seen : net_.norm_momentum;
+    return batch_norm_train(x, own.weight, own.bias, own.running_mean, own.running_var, momentum,
+                            kNormEpsilon);
   }
 
   static at::Tensor apply_pool(const layer::Pool& pool, const at::Tensor& x) {

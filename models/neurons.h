@@ -31,6 +31,11 @@ struct NeuronOutput {
 NeuronOutput run_neurons(const at::Tensor& input, const at::Tensor& previous, const NeuronSpec& spec,
                          const NeuronParameters& parameters = {});
 
+/// The same by a loop of tensor operations over timesteps: what run_neurons does where it has no kernel
+/// (other devices, other types).
+NeuronOutput run_neurons_by_steps(const at::Tensor& input, const at::Tensor& previous, const NeuronSpec& spec,
+                                  const NeuronParameters& parameters = {});
+
 /// 3 x 3 average pooling, stride 1, padding 1 (padding counted), differentiable; several times faster than
 /// avg_pool2d.
 at::Tensor average_pool3x3(const at::Tensor& input);

@@ -37,15 +37,6 @@ void append_input(const at::Tensor& integers, traces::SpikeTrace::Input& input) 
 
 }  // namespace
 
-at::Tensor encode_input(const traces::Network& network, const at::Tensor& images) {
-  return encode_input(images, network.input_scale, network.input_bits);
-}
-
-at::Tensor encode_input(const at::Tensor& images, float scale, int bits) {
-  const auto limit = static_cast<double>(1 << (bits - 1));
-  return (images / scale).round_().clamp_(-limit, limit - 1);
-}
-
 traces::SpikeTrace record_trace(const traces::Network& network, const Dataset& dataset,
                                 const ImageSet& images, const std::vector<std::int64_t>& indices) {
   for (const std::int64_t index : indices) {

@@ -20,6 +20,7 @@
 #include "nas/sahd.h"
 #include "traces/nir.h"
 #include "traces/spike_trace.h"
+#include "traces/support/error.h"
 #include "traces/support/executor.h"
 #include "traces/support/files.h"
 

@@ -91,6 +91,11 @@ class Adder {
   bool own_ = false;  ///< nobody else holds the sum
 };
 
+/// Mixed precision keeps no membranes in half precision: small charges would be lost.
+at::Tensor single_precision(const at::Tensor& x) {
+  return x.scalar_type() == at::kHalf ? x.to(at::kFloat) : x;
+}
+
 /// Layers whose inputs hold 0 and 1 only.
 std::vector<bool> binary_inputs(const Architecture& architecture) {
   std::vector<int> sources(architecture.layers.size(), 0);
@@ -318,7 +323,7 @@ class GraphNetImpl::Forward {
     NeuronParameters parameters;
     parameters.plif_weight = net_.parameters_[at(index)].plif;
     parameters.all_membranes = static_cast<bool>(net_.observer);
-    const NeuronOutput output = run_neurons(x, {}, spec, parameters);
+    const NeuronOutput output = run_neurons(single_precision(x), {}, spec, parameters);
     for (int t = 0; t < timesteps_ && net_.observer; ++t) {
       net_.observer(layers_[at(index)].name, t, output.spikes[t], output.membranes[t]);
     }
@@ -328,7 +333,7 @@ class GraphNetImpl::Forward {
   at::Tensor fire_step(int index, const NeuronSpec& spec, const at::Tensor& x, at::Tensor& membrane, int t) {
     NeuronParameters parameters;
     parameters.plif_weight = net_.parameters_[at(index)].plif;
-    const NeuronOutput output = run_neurons(x.unsqueeze(0), membrane, spec, parameters);
+    const NeuronOutput output = run_neurons(single_precision(x).unsqueeze(0), membrane, spec, parameters);
     membrane = output.membrane;
     const at::Tensor spikes = output.spikes.squeeze(0);
     if (net_.observer) net_.observer(layers_[at(index)].name, t, spikes, membrane);

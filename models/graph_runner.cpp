@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 
+#include "models/batches.h"
 #include "models/input_code.h"
 #include "models/lif.h"
 #include "models/threads.h"
@@ -270,14 +271,22 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
   const ThreadCount one_thread(1);
   const Plan& plan = *plan_;
   const auto timesteps = plan.network.timesteps;
+  bool frames = false;  // an input of its own at every timestep
   for (const auto& node : plan.network.nodes) {
     const auto* input = node.as<traces::InputParams>();
-    if (input != nullptr && images.sizes().slice(1) != at::IntArrayRef(input->shape)) {
+    if (input == nullptr) continue;
+    frames = images.dim() == static_cast<std::int64_t>(input->shape.size()) + 2;
+    if (images.sizes().slice(frames ? 2 : 1) != at::IntArrayRef(input->shape)) {
       throw InputError(plan.file, "node " + node.name, "shape " + c10::str(at::IntArrayRef(input->shape)),
-                       "the images' shape " + c10::str(images.sizes().slice(1)));
+                       "the images' shape " + c10::str(images.sizes().slice(frames ? 2 : 1)));
+    }
+    if (frames && images.size(0) != timesteps) {
+      throw InputError(plan.file, "timesteps", std::to_string(timesteps),
+                       "the " + std::to_string(images.size(0)) + " frames of a sample");
     }
   }
-  const at::Tensor x = images.to(at::kFloat).cpu();
+  const at::Tensor all = images.to(at::kFloat).cpu();
+  const std::int64_t batch = images.size(frames ? 1 : 0);
   std::vector<at::Tensor> value(plan.network.nodes.size()), integers = value, previous = value,
                                                             membrane = value;
   if (spikes != nullptr) spikes->clear();
@@ -286,8 +295,9 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
     for (const Step& step : plan.steps) {
       const auto index = static_cast<std::size_t>(step.node);
       const traces::Node& node = plan.network.nodes[index];
-      if (step.still && t > 0) continue;
+      if (step.still && t > 0 && !frames) continue;
       if (node.as<traces::InputParams>() != nullptr) {
+        const at::Tensor x = frames ? all[t] : all;
         value[index] = x;
         if (step.integers.exist) {
           integers[index] = encode_input(plan.network, x);
@@ -308,8 +318,7 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
         const at::Tensor& term = previous[static_cast<std::size_t>(from)];
         if (term.defined()) input = input.defined() ? input + term : term;
       }
-      if (!input.defined())
-        input = at::zeros(batched(step.shape, x.size(0)));  // backward edges, first timestep
+      if (!input.defined()) input = at::zeros(batched(step.shape, batch));  // backward edges, first timestep
       value[index] = plan.apply(step, input, membrane[index]);
       if (node.spiking()) {
         integers[index] = value[index];
@@ -323,7 +332,7 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
       if (spikes != nullptr && node.spiking()) {
         at::Tensor& record = (*spikes)[node.name];
         if (!record.defined()) {
-          auto shape = batched(step.shape, x.size(0));
+          auto shape = batched(step.shape, batch);
           shape.insert(shape.begin(), timesteps);
           record = at::empty(shape, at::kByte);
         }
@@ -340,22 +349,22 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
   return sum / timesteps;
 }
 
-double accuracy(const traces::Network& network, const Dataset& dataset, const ImageSet& images,
+double accuracy(const traces::Network& network, const Dataset& dataset, const SampleSet& samples,
                 std::int64_t batch, bool quiet) {
-  if (images.size() == 0 || batch < 1) {
-    throw InputError(dataset.name, "accuracy", std::to_string(images.size()) + " images", "at least 1");
+  if (samples.size() == 0 || batch < 1) {
+    throw InputError(dataset.name, "accuracy", std::to_string(samples.size()) + " images", "at least 1");
   }
   GraphRunner runner(network, "network");
-  Progress progress("test", images.size(), "images", quiet);
+  Progress progress("test", samples.size(), "images", quiet);
   std::int64_t right = 0;
-  for (std::int64_t begin = 0; begin < images.size(); begin += batch) {
-    const std::int64_t count = std::min(batch, images.size() - begin);
-    const at::Tensor x = normalise(images.images.narrow(0, begin, count), dataset);
-    const at::Tensor predicted = runner.run(x).argmax(1);
-    right += predicted.eq(images.labels.narrow(0, begin, count)).sum().item<std::int64_t>();
+  for (std::int64_t begin = 0; begin < samples.size(); begin += batch) {
+    const std::int64_t count = std::min(batch, samples.size() - begin);
+    const Batch data = read_batch(dataset, samples, begin, count);
+    const at::Tensor predicted = runner.run(data.input).argmax(1);
+    right += predicted.eq(data.labels).sum().item<std::int64_t>();
     progress.advance(count);
   }
-  const double fraction = static_cast<double>(right) / static_cast<double>(images.size());
+  const double fraction = static_cast<double>(right) / static_cast<double>(samples.size());
   char text[32];
   std::snprintf(text, sizeof text, "accuracy %.2f %%", 100 * fraction);
   progress.finish(text);

@@ -9,9 +9,9 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
-#include <numeric>
 #include <thread>
 
+#include "models/batches.h"
 #include "models/snasnet_parts.h"
 #include "models/threads.h"
 #include "traces/support/error.h"
@@ -25,16 +25,15 @@ namespace {
 // does not depend on how many of them run at once.
 constexpr std::int64_t kShards = 2;
 
-// Streams derived from the training seed.
-constexpr std::uint64_t kOrderStream = 1, kAugmentStream = 2, kDropoutStream = 3;
-
-constexpr std::int64_t kSide = 32, kPlane = kSide * kSide;
+// Stream derived from the training seed; 1, 2 and 4 are BatchLoader's.
+constexpr std::uint64_t kDropoutStream = 3;
 
 void check(const TrainOptions& options, const Dataset& dataset) {
   const auto require = [](bool good, const std::string& place, auto found, const std::string& expected) {
     if (!good) throw InputError("training", place, std::to_string(found), expected);
   };
-  require(dataset.train.size() > 0, "dataset " + dataset.name, dataset.train.size(), "training images");
+  require(size_of(dataset.train) > 0, "dataset " + dataset.name, size_of(dataset.train), "training images");
+  require(!dataset.events, "dataset " + dataset.name, dataset.frames, "still images, not event frames");
   require(options.epochs >= 0, "epochs", options.epochs, "at least 0");
   require(options.batch >= 1, "batch", options.batch, "at least 1");
   require(options.max_train_images >= 0, "training images", options.max_train_images, "at least 0");
@@ -42,59 +41,10 @@ void check(const TrainOptions& options, const Dataset& dataset) {
   require(options.lr >= 0 && options.min_lr >= 0, "learning rate", options.lr, "at least 0");
 }
 
-/// The records of one epoch, in its order.
-std::vector<std::int64_t> epoch_order(std::int64_t records, std::int64_t wanted, std::uint64_t seed) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(records));
-  std::iota(order.begin(), order.end(), 0);
-  const std::int64_t count = wanted > 0 ? std::min(wanted, records) : records;
-  RandomStream random(seed);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto other = i + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(records - i)));
-    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(other)]);
-  }
-  order.resize(static_cast<std::size_t>(count));
-  return order;
-}
-
-/// Pixel value -> normalised value, per channel.
-using Lookup = std::array<std::array<float, 256>, 3>;
-
-Lookup lookup_of(const Dataset& dataset) {
-  Lookup lookup{};
-  for (std::size_t c = 0; c < 3; ++c) {
-    for (std::size_t v = 0; v < 256; ++v) {
-      lookup[c][v] = (static_cast<float>(v) / 255.0F - static_cast<float>(dataset.mean[c])) /
-                     static_cast<float>(dataset.std[c]);
-    }
-  }
-  return lookup;
-}
-
-/// One image, shifted (what comes in from outside is black) and mirrored as this draw says.
-void copy_augmented(const std::uint8_t* pixels, float* out, const Lookup& lookup, std::uint64_t stream) {
-  RandomStream random(stream);
-  const std::int64_t shift_y = static_cast<std::int64_t>(random.below(9)) - 4;
-  const std::int64_t shift_x = static_cast<std::int64_t>(random.below(9)) - 4;
-  const bool mirror = random.below(2) == 1;
-  for (std::size_t c = 0; c < 3; ++c) {
-    for (std::int64_t y = 0; y < kSide; ++y) {
-      for (std::int64_t x = 0; x < kSide; ++x) {
-        const std::int64_t sy = y + shift_y, sx = (mirror ? kSide - 1 - x : x) + shift_x;
-        const bool inside = sy >= 0 && sy < kSide && sx >= 0 && sx < kSide;
-        *out++ = lookup[c][inside ? pixels[static_cast<std::int64_t>(c) * kPlane + sy * kSide + sx] : 0];
-      }
-    }
-  }
-}
-
-struct Batch {
-  at::Tensor images, labels;
-};
-
 class Trainer {
  public:
   Trainer(Snasnet& net, const Dataset& dataset, const TrainOptions& options)
-      : dataset_(dataset), options_(options), lookup_(lookup_of(dataset)) {
+      : dataset_(dataset), options_(options) {
     nets_[0] = net;
     for (std::size_t i = 1; i < kShards; ++i) nets_[i] = Snasnet(net->spec(), 0, false);
     const at::NoGradGuard no_grad;
@@ -113,25 +63,25 @@ class Trainer {
   TrainResult run() {
     const auto start = std::chrono::steady_clock::now();
     TrainResult result;
-    const std::int64_t records = dataset_.train.size();
+    const std::int64_t records = dataset_.train->size();
     const std::int64_t per_epoch =
         options_.max_train_images > 0 ? std::min(options_.max_train_images, records) : records;
     const std::int64_t batches = (per_epoch + options_.batch - 1) / options_.batch;
     const std::int64_t steps = batches * options_.epochs;
     std::int64_t step = 0;
     for (std::int64_t epoch = 0; epoch < options_.epochs; ++epoch) {
-      const auto order = epoch_order(records, per_epoch, stream(kOrderStream, epoch));
+      BatchLoader loader(dataset_, dataset_.train, loader_options(epoch));
+      Batch batch;
       Progress progress("train epoch " + std::to_string(epoch + 1) + "/" + std::to_string(options_.epochs),
                         per_epoch, "images", options_.quiet);
       EpochStats stats;
       std::int64_t seen = 0;
-      for (std::int64_t b = 0; b < batches; ++b, ++step) {
-        const std::int64_t begin = b * options_.batch, end = std::min(per_epoch, begin + options_.batch);
+      for (; loader.next(batch); ++step) {
         const double angle = 3.14159265358979323846 * static_cast<double>(step) / static_cast<double>(steps);
         const double lr = options_.min_lr + 0.5 * (options_.lr - options_.min_lr) * (1 + std::cos(angle));
-        train_batch(order.data() + begin, end - begin, epoch, step, lr, stats);
-        seen += end - begin;
-        progress.advance(end - begin, summary(stats, seen));
+        train_batch(batch, step, lr, stats);
+        seen += batch.labels.size(0);
+        progress.advance(batch.labels.size(0), summary(stats, seen));
       }
       const std::string text = summary(stats, seen);
       stats.train_loss /= static_cast<double>(seen);
@@ -162,51 +112,42 @@ class Trainer {
     return text;
   }
 
-  Batch make_batch(const std::int64_t* records, std::int64_t count, std::int64_t epoch) const {
-    Batch batch{at::empty({count, 3, kSide, kSide}, at::kFloat), at::empty({count}, at::kLong)};
-    const auto* pixels = dataset_.train.images.data_ptr<std::uint8_t>();
-    const auto* labels = dataset_.train.labels.data_ptr<std::int64_t>();
-    const std::uint64_t draws = stream(kAugmentStream, epoch);
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t record = records[i];
-      const auto* image = pixels + record * 3 * kPlane;
-      float* out = batch.images.data_ptr<float>() + i * 3 * kPlane;
-      batch.labels.data_ptr<std::int64_t>()[i] = labels[record];
-      if (options_.augment) {
-        copy_augmented(image, out, lookup_, derive_seed(draws, static_cast<std::uint64_t>(record)));
-      } else {
-        for (std::int64_t p = 0; p < 3 * kPlane; ++p) {
-          out[p] = lookup_[static_cast<std::size_t>(p / kPlane)][image[p]];
-        }
-      }
+  BatchLoader::Options loader_options(std::int64_t epoch) const {
+    BatchLoader::Options loader;
+    loader.batch = options_.batch;
+    loader.max_records = options_.max_train_images;
+    if (options_.augment) {
+      loader.augmentation.crop_padding = 4;
+      loader.augmentation.mirror = true;
     }
-    return batch;
+    loader.seed = options_.seed;
+    loader.epoch = epoch;
+    return loader;
   }
 
   /// Forward and backward of one part of a batch on its own replica.
-  void run_part(std::size_t i, const std::int64_t* records, std::int64_t count, std::int64_t epoch,
-                std::int64_t step, std::int64_t batch_size, Part& part) {
+  void run_part(std::size_t i, const at::Tensor& images, const at::Tensor& labels, std::int64_t step,
+                std::int64_t batch_size, Part& part) {
     try {
       const ThreadCount one_thread(1);
       Snasnet& net = nets_[i];
       const auto device = parameters_[i].front().device();
-      Batch batch = make_batch(records, count, epoch);
-      batch.labels = batch.labels.to(device);
+      const at::Tensor wanted = labels.to(device);
       net->dropout_seed = derive_seed(stream(kDropoutStream, step), i);
-      const at::Tensor output = net->forward(batch.images.to(device));
-      const at::Tensor loss = at::cross_entropy_loss(output, batch.labels, {}, at::Reduction::Sum) /
-                              static_cast<double>(batch_size);
+      const at::Tensor output = net->forward(images.to(device));
+      const at::Tensor loss =
+          at::cross_entropy_loss(output, wanted, {}, at::Reduction::Sum) / static_cast<double>(batch_size);
       loss.backward();
       part.loss = loss.item<double>() * static_cast<double>(batch_size);
-      part.right = output.argmax(1).eq(batch.labels).sum().item<double>();
+      part.right = output.argmax(1).eq(wanted).sum().item<double>();
       part.used = true;
     } catch (...) {
       part.error = std::current_exception();
     }
   }
 
-  void train_batch(const std::int64_t* records, std::int64_t count, std::int64_t epoch, std::int64_t step,
-                   double lr, EpochStats& stats) {
+  void train_batch(const Batch& batch, std::int64_t step, double lr, EpochStats& stats) {
+    const std::int64_t count = batch.labels.size(0);
     std::array<Part, kShards> parts;
     std::vector<std::thread> threads;
     const std::int64_t share = (count + kShards - 1) / kShards;
@@ -214,7 +155,10 @@ class Trainer {
       const std::int64_t begin = s * share, size = std::min(count, begin + share) - begin;
       if (size <= 0) continue;
       const auto i = static_cast<std::size_t>(s);
-      const auto work = [=, &parts] { run_part(i, records + begin, size, epoch, step, count, parts[i]); };
+      const auto work = [=, &parts, &batch] {
+        run_part(i, batch.input.narrow(0, begin, size), batch.labels.narrow(0, begin, size), step, count,
+                 parts[i]);
+      };
       if (s > 0 && options_.threads > 1 && blas_takes_threads()) {
         threads.emplace_back(work);
       } else {
@@ -267,7 +211,6 @@ class Trainer {
 
   const Dataset& dataset_;
   const TrainOptions& options_;
-  Lookup lookup_;
   std::array<Snasnet, kShards> nets_{Snasnet(nullptr), Snasnet(nullptr)};  ///< the first is the caller's
   std::array<std::vector<at::Tensor>, kShards> parameters_, statistics_;
   std::vector<at::Tensor> momentum_;
@@ -283,27 +226,27 @@ TrainResult train(Snasnet& net, const Dataset& dataset, const TrainOptions& opti
   return result;
 }
 
-double accuracy(Snasnet& net, const Dataset& dataset, const ImageSet& images, std::int64_t batch,
+double accuracy(Snasnet& net, const Dataset& dataset, const SampleSet& samples, std::int64_t batch,
                 bool quiet) {
-  if (images.size() == 0 || batch < 1) {
-    throw InputError(dataset.name, "accuracy", std::to_string(images.size()) + " images", "at least 1");
+  if (samples.size() == 0 || batch < 1) {
+    throw InputError(dataset.name, "accuracy", std::to_string(samples.size()) + " images", "at least 1");
   }
   const at::NoGradGuard no_grad;
   const ThreadCount one_thread(1);
   const bool was_training = net->is_training();
   net->eval();
   const auto parameter = net->parameters().front();
-  Progress progress("test", images.size(), "images", quiet);
+  Progress progress("test", samples.size(), "images", quiet);
   std::int64_t right = 0;
-  for (std::int64_t begin = 0; begin < images.size(); begin += batch) {
-    const std::int64_t count = std::min(batch, images.size() - begin);
-    const at::Tensor x = normalise(images.images.narrow(0, begin, count), dataset).to(parameter.options());
-    const at::Tensor predicted = net->forward(x).argmax(1).cpu();
-    right += predicted.eq(images.labels.narrow(0, begin, count)).sum().item<std::int64_t>();
+  for (std::int64_t begin = 0; begin < samples.size(); begin += batch) {
+    const std::int64_t count = std::min(batch, samples.size() - begin);
+    const Batch data = read_batch(dataset, samples, begin, count);
+    const at::Tensor predicted = net->forward(data.input.to(parameter.options())).argmax(1).cpu();
+    right += predicted.eq(data.labels).sum().item<std::int64_t>();
     progress.advance(count);
   }
   net->train(was_training);
-  const double fraction = static_cast<double>(right) / static_cast<double>(images.size());
+  const double fraction = static_cast<double>(right) / static_cast<double>(samples.size());
   char text[32];
   std::snprintf(text, sizeof text, "accuracy %.2f %%", 100 * fraction);
   progress.finish(text);

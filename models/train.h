@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "models/dataset.h"
+#include "models/data/dataset.h"
 #include "models/snasnet.h"
 
 namespace spikeloop::models {
@@ -32,8 +32,8 @@ struct TrainResult {
 /// seed only, not on threads. Progress on stderr.
 TrainResult train(Snasnet& net, const Dataset& dataset, const TrainOptions& options);
 
-/// Fraction of `images` classified right, in eval mode.
-double accuracy(Snasnet& net, const Dataset& dataset, const ImageSet& images, std::int64_t batch = 100,
+/// Fraction of `samples` classified right, in eval mode.
+double accuracy(Snasnet& net, const Dataset& dataset, const SampleSet& samples, std::int64_t batch = 100,
                 bool quiet = true);
 
 /// Weights, BatchNorm statistics, spec and dataset name; through a temporary name. read throws InputError.

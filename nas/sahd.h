@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "models/dataset.h"
+#include "models/data/dataset.h"
 #include "models/snasnet.h"
 
 /// Sparsity-aware Hamming distance score (Kim et al. 2022, model_snn.py:13-94), in double precision.

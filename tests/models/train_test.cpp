@@ -8,6 +8,7 @@
 #include <map>
 
 #include "helpers.h"
+#include "inputs.h"
 #include "traces/support/files.h"
 
 namespace spikeloop::models {
@@ -114,7 +115,7 @@ TEST(Train, LearnsShapes) {
   net->dropout = 0;
   const TrainResult result = train(net, dataset, options);
   EXPECT_LT(result.epochs.back().train_loss, result.epochs.front().train_loss);
-  EXPECT_GT(accuracy(net, dataset, dataset.test), 0.6);
+  EXPECT_GT(accuracy(net, dataset, *dataset.test), 0.6);
 }
 
 TEST(Checkpoint, GivesBackTheSameNetworkAndBytes) {
@@ -132,7 +133,7 @@ TEST(Checkpoint, GivesBackTheSameNetworkAndBytes) {
             to_text(net->spec().cell1, net->spec().cell2));
   EXPECT_EQ(loaded->spec().second_pool, 2);
   const at::NoGradGuard no_grad;
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   EXPECT_TRUE(at::equal(net->forward(x), loaded->forward(x)));
 }
 

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "models/dataset.h"
+#include "models/data/dataset.h"
 #include "models/graph_runner.h"
 #include "models/snasnet.h"
 #include "nas/candidate.h"
@@ -42,15 +42,17 @@ void require_valid(const models::CellMatrix& cell, const char* which) {
 
 int train_command(const std::vector<std::string>& arguments) {
   nas::SearchSettings settings;
-  std::string data, cell, out, checkpoint, network_file, seed = "1";
+  std::string cell, out, checkpoint, network_file, seed = "1";
   int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   bool no_augment = false, quiet = false;
 
+  DataOptions data;
+  data.dataset = settings.dataset;
   CommandLine line;
   line.usage = kUsage;
   po::options_description network_options("Network");
   network_options.add_options()("cell", po::value(&cell)->value_name("CELL"), "the cells");
-  add_data_options(network_options, settings.dataset, data);
+  add_data_options(network_options, data);
   add_network_options(network_options, settings.spec);
   po::options_description training("Training");
   add_training_options(training, settings.recipe);
@@ -71,13 +73,16 @@ int train_command(const std::vector<std::string>& arguments) {
   require_valid(settings.spec.cell1, "first");
   require_valid(settings.spec.cell2, "second");
   settings.seed = parse_seed(seed, "--seed");
+  settings.dataset = data.dataset;
+  settings.framing = data.framing(settings.spec.timesteps);
   nas::check(settings);
   if (threads < 1) throw InputError("command line", "--threads", std::to_string(threads), "1 or more");
   if (out.empty() && checkpoint.empty() && network_file.empty())
     throw InputError("command line", "--out", "nothing", "a folder, or --checkpoint or --network");
   if (!checkpoint.empty()) require_writable(checkpoint, "--checkpoint");
   if (!network_file.empty()) require_writable(network_file, "--network");
-  const models::Dataset dataset = nas::load_images(settings.dataset, data);
+  const models::Dataset dataset = nas::load_images(settings, data.dir);
+  nas::fit_to(settings, dataset);
   if (!out.empty()) {
     std::error_code error;
     std::filesystem::create_directories(out, error);
@@ -107,20 +112,16 @@ int train_command(const std::vector<std::string>& arguments) {
     models::save_checkpoint(checkpoint, net, dataset);
     std::cout << "checkpoint: " << checkpoint << '\n';
   }
-  models::ImageSet test = dataset.test;
-  if (settings.test_images > 0 && settings.test_images < test.size()) {
-    test.images = test.images.slice(0, 0, settings.test_images);
-    test.labels = test.labels.slice(0, 0, settings.test_images);
-  }
-  const double as_trained = models::accuracy(net, dataset, test, 100, quiet);
+  const auto test = models::first_of(dataset.test, settings.test_images);
+  const double as_trained = models::accuracy(net, dataset, *test, 100, quiet);
   const traces::Network network = nas::chip_network(net, dataset);
   if (!network_file.empty()) {
     traces::write_nir(network_file, network);
     std::cout << "network: " << network_file << '\n';
   }
-  const double quantised = models::accuracy(network, dataset, test, 100, quiet);
+  const double quantised = models::accuracy(network, dataset, *test, 100, quiet);
   std::printf("test accuracy on %lld images: %.2f %% as trained, %.2f %% with 8-bit weights\n",
-              static_cast<long long>(test.size()), 100 * as_trained, 100 * quantised);
+              static_cast<long long>(test->size()), 100 * as_trained, 100 * quantised);
   return 0;
 }
 

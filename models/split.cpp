@@ -31,13 +31,6 @@ std::shared_ptr<const SampleSet> subset(std::shared_ptr<const SampleSet> set,
   return std::make_shared<Subset>(std::move(set), std::move(indices));
 }
 
-std::shared_ptr<const SampleSet> first_samples(std::shared_ptr<const SampleSet> set, std::int64_t count) {
-  if (count <= 0 || count >= set->size()) return set;
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
-  std::iota(indices.begin(), indices.end(), 0);
-  return subset(std::move(set), std::move(indices));
-}
-
 Split hold_out(std::shared_ptr<const SampleSet> set, std::int64_t validation, std::uint64_t seed) {
   if (validation <= 0) return {std::move(set), nullptr};
   const std::int64_t records = set->size();

@@ -12,9 +12,6 @@ namespace spikeloop::models {
 std::shared_ptr<const SampleSet> subset(std::shared_ptr<const SampleSet> set,
                                         std::vector<std::int64_t> indices);
 
-/// The first `count` samples; all when count is 0 or there are no more.
-std::shared_ptr<const SampleSet> first_samples(std::shared_ptr<const SampleSet> set, std::int64_t count);
-
 struct Split {
   std::shared_ptr<const SampleSet> train, validation;
 };

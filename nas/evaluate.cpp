@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "models/dataset.h"
+#include "models/data/dataset.h"
 #include "models/graph_runner.h"
 #include "models/networks.h"
 #include "models/train.h"
@@ -114,9 +114,9 @@ Costs simulate(const EvaluationJob& job, const std::string& directory) {
 
 Costs measure(const EvaluationJob& job, const std::string& directory, const traces::Network& network,
               const models::Dataset& dataset, std::int64_t samples) {
-  std::vector<std::int64_t> records(static_cast<std::size_t>(std::min(samples, dataset.test.size())));
+  std::vector<std::int64_t> records(static_cast<std::size_t>(std::min(samples, dataset.test->size())));
   std::iota(records.begin(), records.end(), 0);
-  const traces::SpikeTrace trace = models::record_trace(network, dataset, dataset.test, records);
+  const traces::SpikeTrace trace = models::record_trace(network, dataset, *dataset.test, records);
   with_files([&] {
     traces::write_nir(directory + "/network.nir", network);
     traces::write_trace(directory + "/trace.h5", trace);
@@ -168,7 +168,7 @@ models::GraphNet trained_network(const EvaluationJob& job, const std::string& di
 void evaluate(const EvaluationJob& job, const std::string& directory, EvaluationResult& result) {
   const SearchSettings& settings = job.settings;
   const models::SnasnetSpec spec = candidate_spec(settings, job.genotype);
-  const models::Dataset dataset = with_files([&] { return load_images(settings.dataset, job.places.data); });
+  const models::Dataset dataset = with_files([&] { return load_images(settings, job.places.data); });
   switch (job.stage) {
     case Stage::kScore: {
       ScoreOptions options;
@@ -196,12 +196,8 @@ void evaluate(const EvaluationJob& job, const std::string& directory, Evaluation
       models::GraphNet net = trained_network(job, directory, spec, dataset);
       const traces::Network network = chip_network(net, dataset);
       result.costs = measure(job, directory, network, dataset, settings.samples);
-      models::ImageSet test = dataset.test;
-      if (settings.test_images > 0 && settings.test_images < test.size()) {
-        test.images = test.images.slice(0, 0, settings.test_images);
-        test.labels = test.labels.slice(0, 0, settings.test_images);
-      }
-      result.accuracy = models::accuracy(network, dataset, test);
+      result.accuracy =
+          models::accuracy(network, dataset, *models::first_of(dataset.test, settings.test_images));
       return;
     }
     case Stage::kBound:

@@ -3,15 +3,23 @@
 #include <boost/program_options/value_semantic.hpp>
 #include <vector>
 
+#include "models/from_network.h"
 #include "models/networks.h"
 #include "nas/genotype.h"
 #include "tools/spikeloop/options.h"
+#include "traces/nir.h"
 #include "traces/support/error.h"
 
 namespace spikeloop::tools {
 namespace {
 
 using models::NeuronSpec;
+
+std::string text(const std::vector<std::int64_t>& shape) {
+  std::string result;
+  for (const std::int64_t size : shape) result += (result.empty() ? "" : ", ") + std::to_string(size);
+  return '[' + result + ']';
+}
 
 void refuse_given(const CommandLine& line, const std::vector<const char*>& options, const std::string& with,
                   const std::string& expected) {
@@ -79,7 +87,8 @@ void add_architecture_options(po::options_description& network, po::options_desc
                               NetworkChoice& choice) {
   network.add_options()("arch", po::value(&choice.arch)->value_name("NAME")->default_value(choice.arch),
                         "snasnet, lightsnn (SNASNet with max pooling) or vgg9 (as in SpikeSim)")(
-      "cell", po::value(&choice.cell)->value_name("CELL"), "the cells of snasnet and lightsnn");
+      "cell", po::value(&choice.cell)->value_name("CELL"), "the cells of snasnet and lightsnn")(
+      "from", po::value(&choice.from)->value_name("FILE"), "train this network (NIR) further instead");
   add_network_options(network, choice.spec);
   network.add_options()("width", po::value(&choice.width)->value_name("X")->default_value(1),
                         "factor on vgg9's channels")("batch-norm", po::bool_switch(&choice.batch_norm),
@@ -98,6 +107,8 @@ void add_architecture_options(po::options_description& network, po::options_desc
       "gradient of a spike: atan, triangle or sigmoid")("alpha", po::value(&choice.alpha)->value_name("X"),
                                                         "its parameter; 2, 0.3 and 4 unless given");
 }
+
+namespace {
 
 models::Architecture architecture_for(NetworkChoice choice, const CommandLine& line,
                                       const models::Dataset& dataset) {
@@ -141,6 +152,39 @@ models::Architecture architecture_for(NetworkChoice choice, const CommandLine& l
   spec.input = code == Code::kRate ? Input::kRate : code == Code::kEvents ? Input::kEvents : Input::kDirect;
   spec.neuron = neuron_of(choice, line, spec.neuron);
   return models::snasnet(spec);
+}
+
+/// A network that was trained before, by whomever, with the weights it has.
+models::GraphNet network_from(const std::string& file, const CommandLine& line,
+                              const models::Dataset& dataset) {
+  refuse_given(line,
+               {"arch",  "cell",        "channels",  "stem-stride", "second-pool", "hidden",    "votes",
+                "width", "batch-norm",  "dropout",   "neuron",      "tau",         "threshold", "v-reset",
+                "reset", "whole-input", "surrogate", "alpha",       "input-code",  "timesteps"},
+               "--from", "the network as the file has it");
+  const traces::Network network = traces::read_nir(file);
+  models::GraphNet net = models::trainable(network, file);
+  const std::vector<std::int64_t> sample{dataset.channels, dataset.height, dataset.width};
+  const auto shapes = models::layer_shapes(net->architecture());
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    const models::Layer& layer = net->architecture().layers[i];
+    if (layer.as<models::layer::Input>() != nullptr && shapes[i] != sample)
+      throw InputError(file, "node " + layer.name, "shape " + text(shapes[i]),
+                       text(sample) + ", the samples of " + dataset.name);
+    if (layer.as<models::layer::Output>() != nullptr &&
+        shapes[i] != std::vector<std::int64_t>{dataset.classes})
+      throw InputError(file, "node " + layer.name, "shape " + text(shapes[i]),
+                       text({dataset.classes}) + ", the classes of " + dataset.name);
+  }
+  return net;
+}
+
+}  // namespace
+
+models::GraphNet network_for(const NetworkChoice& choice, const CommandLine& line,
+                             const models::Dataset& dataset, std::uint64_t seed) {
+  if (!choice.from.empty()) return network_from(choice.from, line, dataset);
+  return models::GraphNet(architecture_for(choice, line, dataset), seed);
 }
 
 }  // namespace spikeloop::tools

@@ -1,8 +1,9 @@
 #pragma once
+#include <cstdint>
 #include <string>
 
-#include "models/architecture.h"
 #include "models/data/dataset.h"
+#include "models/graph_net.h"
 #include "models/snasnet_spec.h"
 #include "tools/support/command_line.h"
 
@@ -10,7 +11,7 @@ namespace spikeloop::tools {
 
 /// A network to be trained, as the command line gives it.
 struct NetworkChoice {
-  std::string arch = "snasnet", cell;
+  std::string arch = "snasnet", cell, from;
   models::SnasnetSpec spec;  ///< sizes; a VGG9 takes timesteps, hidden and votes from it where given
   double width = 1;
   bool batch_norm = false;
@@ -24,8 +25,9 @@ struct NetworkChoice {
 void add_architecture_options(po::options_description& network, po::options_description& neuron,
                               NetworkChoice& choice);
 
-/// The network for the samples of this dataset. Throws InputError for what does not go together.
-models::Architecture architecture_for(NetworkChoice choice, const CommandLine& line,
-                                      const models::Dataset& dataset);
+/// The network for the samples of this dataset, its weights drawn by the seed, or those of --from. Throws
+/// InputError for what does not go together.
+models::GraphNet network_for(const NetworkChoice& choice, const CommandLine& line,
+                             const models::Dataset& dataset, std::uint64_t seed);
 
 }  // namespace spikeloop::tools

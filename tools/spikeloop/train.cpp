@@ -151,13 +151,12 @@ int train_command(const std::vector<std::string>& arguments) {
   dataset_options.framing = data.framing(choice.spec.timesteps);
   dataset_options.seed = nas::kShapesSeed;
   const models::Dataset dataset = models::open_dataset(data.dataset, dataset_options);
-  const models::Architecture architecture = architecture_for(choice, line, dataset);
+  models::GraphNet net = network_for(choice, line, dataset, nas::seed_of(settings, nas::SeedOf::kWeights));
   outputs.prepare();
   run.checkpoint = outputs.checkpoint;
   run.metrics = outputs.out;
   check_going_on(run.checkpoint, resume, run.restart);
 
-  models::GraphNet net(architecture, nas::seed_of(settings, nas::SeedOf::kWeights));
   const models::TrainResult result = models::train(net, dataset, options, run);
   say_what_happened(result, options, run.checkpoint);
   if (!run.checkpoint.empty()) std::cout << "checkpoint: " << run.checkpoint << '\n';

@@ -434,13 +434,14 @@ void quantise(traces::Network& network, const Dataset& dataset, int weight_bits,
     }
   }
   double peak = 0;
-  for (std::size_t c = 0; c < 3; ++c) {
+  for (std::size_t c = 0; c < dataset.mean.size(); ++c) {
     for (const double pixel : {0.0, 1.0}) {
       peak = std::max(peak, std::abs((pixel - dataset.mean[c]) / dataset.std[c]));
     }
   }
   network.input_bits = input_bits;
-  network.input_scale = static_cast<float>(peak / ((1 << (input_bits - 1)) - 1));
+  // Counts of events are integers already.
+  network.input_scale = dataset.events ? 1.0F : static_cast<float>(peak / ((1 << (input_bits - 1)) - 1));
 }
 
 }  // namespace spikeloop::models

@@ -1,7 +1,7 @@
 #pragma once
 #include <string>
 
-#include "models/dataset.h"
+#include "models/data/dataset.h"
 #include "models/graph_net.h"
 #include "traces/network.h"
 

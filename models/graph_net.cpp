@@ -92,6 +92,11 @@ class Adder {
   bool own_ = false;  ///< nobody else holds the sum
 };
 
+/// Mixed precision keeps no membranes in half precision: small charges would be lost.
+at::Tensor single_precision(const at::Tensor& x) {
+  return x.scalar_type() == at::kHalf ? x.to(at::kFloat) : x;
+}
+
 /// Layers whose inputs hold 0 and 1 only.
 std::vector<bool> binary_inputs(const Architecture& architecture) {
   std::vector<int> sources(architecture.layers.size(), 0);
@@ -245,7 +250,7 @@ class GraphNetImpl::Forward {
       throw InputError("network", "input", "still images of shape " + c10::str(input.sizes()),
                        "frames: the network's input is events");
     }
-    input_ = input;
+    input_ = net_.input_transform ? net_.input_transform(input) : input;
     batch_ = input.size(frames ? 1 : 0);
     if (frames || params->code != layer::InputCode::kRate) return;
     std::vector<std::uint64_t> seeds;
@@ -366,7 +371,7 @@ class GraphNetImpl::Forward {
   at::Tensor fire(int index, const NeuronSpec& spec, const at::Tensor& x) {
     NeuronParameters parameters = neuron_parameters(index);
     parameters.all_membranes = static_cast<bool>(net_.observer);
-    const NeuronOutput output = run_neurons(x, {}, spec, parameters);
+    const NeuronOutput output = run_neurons(single_precision(x), {}, spec, parameters);
     for (int t = 0; t < timesteps_ && net_.observer; ++t) {
       net_.observer(layers_[at(index)].name, t, output.spikes[t], output.membranes[t]);
     }
@@ -374,7 +379,8 @@ class GraphNetImpl::Forward {
   }
 
   at::Tensor fire_step(int index, const NeuronSpec& spec, const at::Tensor& x, at::Tensor& membrane, int t) {
-    const NeuronOutput output = run_neurons(x.unsqueeze(0), membrane, spec, neuron_parameters(index));
+    const NeuronOutput output =
+        run_neurons(single_precision(x).unsqueeze(0), membrane, spec, neuron_parameters(index));
     membrane = output.membrane;
     const at::Tensor spikes = output.spikes.squeeze(0);
     if (net_.observer) net_.observer(layers_[at(index)].name, t, spikes, membrane);
@@ -444,8 +450,7 @@ class GraphNetImpl::Forward {
   const at::Tensor& weight_of(std::size_t index) {
     at::Tensor& weight = weights_[index];
     if (weight.defined()) return weight;
-    weight = net_.parameters_[index].weight;
-    if (net_.weight_transform) weight = net_.weight_transform(index, weight);
+    weight = net_.weight_transform ? net_.weight_transform(net_, index) : net_.parameters_[index].weight;
     if (affine_[index].factor.defined()) weight = weight * affine_[index].factor.view({-1, 1, 1, 1});
     return weight;
   }

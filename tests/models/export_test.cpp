@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "helpers.h"
+#include "inputs.h"
+#include "models/evaluate.h"
 #include "models/graph_runner.h"
 #include "models/input_code.h"
 #include "models/networks.h"
@@ -27,8 +29,9 @@ GraphNet worn(const SnasnetSpec& spec, const Dataset& dataset) {
   TrainOptions options;
   options.epochs = 2;
   options.batch = 32;
-  options.quiet = true;
-  train(net, dataset, options);
+  TrainRun run;
+  run.quiet = true;
+  train(net, dataset, options, run);
   const at::NoGradGuard no_grad;
   std::uint64_t k = 0;
   for (auto& item : net->named_parameters()) {
@@ -70,7 +73,7 @@ TEST_P(ExportAgrees, WithTheTrainedNetwork) {
     count = s.sum().item<std::int64_t>();
   };
   net->eval();
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   const at::Tensor output = net->forward(x);
   std::map<std::string, at::Tensor> spikes;
   const at::Tensor replayed = GraphRunner(network, "network").run(x, &spikes);
@@ -193,7 +196,7 @@ TEST(Quantise, EightBitsComputeNearlyTheSame) {
   const Dataset dataset = make_shapes(512, 100, 1);
   GraphNet net = worn(small_spec("0303/0030/2002/0200"), dataset);
   traces::Network network = export_network(net, dataset.name);
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   const at::Tensor exact = GraphRunner(network, "network").run(x);
   quantise(network, dataset);
   const at::Tensor rounded = GraphRunner(network, "network").run(x);
@@ -266,7 +269,7 @@ TEST(GraphRunner, ResultsDoNotDependOnTheBatch) {
   traces::Network network = export_network(net, dataset.name);
   quantise(network, dataset);
   GraphRunner runner(network, "network");
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   std::map<std::string, at::Tensor> together, alone;
   runner.run(x, &together);
   runner.run(x.narrow(0, 7, 1), &alone);
@@ -281,18 +284,18 @@ TEST(RecordTrace, HoldsEverySpikeWhereItBelongs) {
   quantise(network, dataset);
   std::vector<std::int64_t> indices;
   for (std::int64_t i = 59; i >= 5; --i) indices.push_back(i);  // more than one batch
-  const traces::SpikeTrace trace = record_trace(network, dataset, dataset.test, indices);
+  const traces::SpikeTrace trace = record_trace(network, dataset, *dataset.test, indices);
   EXPECT_EQ(trace.header.network_sha256, traces::network_hash(network));
   EXPECT_EQ(trace.header.timesteps, 3);
   ASSERT_EQ(trace.samples.size(), indices.size());
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   std::map<std::string, at::Tensor> spikes;
   const at::Tensor predicted = GraphRunner(network, "network").run(x, &spikes).argmax(1);
   ASSERT_EQ(trace.nodes.size(), spikes.size());
   for (const std::size_t position : {std::size_t{0}, std::size_t{53}}) {
     const std::int64_t index = indices[position];
     EXPECT_EQ(trace.samples[position].index, index);
-    EXPECT_EQ(trace.samples[position].label, dataset.test.labels[index].item<int>());
+    EXPECT_EQ(trace.samples[position].label, dataset.test->label(index));
     EXPECT_EQ(trace.samples[position].prediction, predicted[index].item<int>());
     for (const auto& [name, record] : spikes) {
       const auto& node = trace.nodes.at(name);
@@ -317,7 +320,7 @@ TEST(RecordTrace, HoldsEverySpikeWhereItBelongs) {
       EXPECT_EQ(trace.input.data[place], integers[c][5][9].item<int>());
     }
   }
-  EXPECT_TRUE(contains(error_of([&] { record_trace(network, dataset, dataset.test, {60}); }), "60"));
+  EXPECT_TRUE(contains(error_of([&] { record_trace(network, dataset, *dataset.test, {60}); }), "60"));
 }
 
 TEST(RecordTrace, NetworkAndTraceSurviveTheirFiles) {
@@ -329,9 +332,9 @@ TEST(RecordTrace, NetworkAndTraceSurviveTheirFiles) {
   traces::write_nir(folder.file("network.nir"), network);
   const traces::Network read = traces::read_nir(folder.file("network.nir"));
   EXPECT_EQ(traces::network_hash(read), traces::network_hash(network));
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   EXPECT_TRUE(at::equal(GraphRunner(network, "a").run(x), GraphRunner(read, "b").run(x)));
-  const traces::SpikeTrace trace = record_trace(network, dataset, dataset.test, {3, 1});
+  const traces::SpikeTrace trace = record_trace(network, dataset, *dataset.test, {3, 1});
   traces::write_trace(folder.file("trace.h5"), trace);
   const traces::TraceReader reader(folder.file("trace.h5"));
   EXPECT_EQ(reader.header().network_sha256, traces::network_hash(read));
@@ -344,10 +347,12 @@ TEST(Accuracy, OfTheExportEqualsThatOfTheNetwork) {
   GraphNet net(snasnet(small_spec("0003/0000/0000/0000")), 1);
   TrainOptions options;
   options.batch = 32;
-  options.quiet = true;
-  train(net, dataset, options);
+  TrainRun run;
+  run.quiet = true;
+  train(net, dataset, options, run);
   const traces::Network network = export_network(net, dataset.name);
-  EXPECT_NEAR(accuracy(net, dataset, dataset.test), accuracy(network, dataset, dataset.test), 0.01);
+  EXPECT_NEAR(evaluate(net, dataset, *dataset.test).accuracy(), accuracy(network, dataset, *dataset.test),
+              0.01);
 }
 
 }  // namespace

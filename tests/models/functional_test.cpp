@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "helpers.h"
+#include "inputs.h"
 #include "models/export.h"
 #include "models/graph_runner.h"
 #include "models/networks.h"
@@ -38,8 +39,9 @@ TEST_P(CrossbarsAgree, WithTheIntegerNetworkSpikeForSpike) {
   TrainOptions options;
   options.epochs = 2;
   options.batch = 32;
-  options.quiet = true;
-  train(net, dataset, options);
+  TrainRun run;
+  run.quiet = true;
+  train(net, dataset, options, run);
   for (const int bits : {8, 4}) {
     traces::Network network = export_network(net, dataset.name);
     quantise(network, dataset, bits, 8);
@@ -52,9 +54,9 @@ TEST_P(CrossbarsAgree, WithTheIntegerNetworkSpikeForSpike) {
     }
     std::vector<std::int64_t> indices;
     for (std::int64_t i = 0; i < 40; ++i) indices.push_back(i);
-    traces::write_trace(folder.file("trace.h5"), record_trace(network, dataset, dataset.test, indices));
+    traces::write_trace(folder.file("trace.h5"), record_trace(network, dataset, *dataset.test, indices));
     const traces::TraceReader trace(folder.file("trace.h5"));
-    const at::Tensor expected = GraphRunner(network, "network").run(normalise(dataset.test.images, dataset));
+    const at::Tensor expected = GraphRunner(network, "network").run(inputs_of(dataset));
     for (const auto encoding : {sim::WeightEncoding::kDifferentialPair, sim::WeightEncoding::kOffset}) {
       sim::ChipConfig chip = roomy_chip();
       chip.weight_encoding = encoding;

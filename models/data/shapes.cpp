@@ -1,9 +1,10 @@
-#include <ATen/ATen.h>
+#include "models/data/shapes.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
-#include "models/dataset.h"
+#include "models/data/readers.h"
 #include "traces/support/error.h"
 #include "traces/support/random.h"
 
@@ -74,16 +75,15 @@ void draw(std::uint64_t seed, std::uint64_t index, std::uint8_t* pixels) {
   }
 }
 
-ImageSet make_set(std::int64_t count, std::uint64_t seed, std::uint64_t first_index) {
-  ImageSet set;
-  set.images = at::empty({count, 3, kSize, kSize}, at::kByte);
-  set.labels = at::empty({count}, at::kLong);
+std::shared_ptr<const SampleSet> make_set(std::int64_t count, std::uint64_t seed, std::uint64_t first_index) {
+  std::vector<std::int64_t> labels;
   for (std::int64_t i = 0; i < count; ++i) {
-    const std::uint64_t index = first_index + static_cast<std::uint64_t>(i);
-    draw(seed, index, set.images.data_ptr<std::uint8_t>() + i * 3 * kSize * kSize);
-    set.labels.data_ptr<std::int64_t>()[i] = static_cast<std::int64_t>(index % 10);
+    labels.push_back(static_cast<std::int64_t>((first_index + static_cast<std::uint64_t>(i)) % 10));
   }
-  return set;
+  return std::make_shared<KeptSet>(std::move(labels), 3 * kSize * kSize,
+                                   [seed, first_index](std::int64_t index, std::uint8_t* out) {
+                                     draw(seed, first_index + static_cast<std::uint64_t>(index), out);
+                                   });
 }
 
 }  // namespace
@@ -95,10 +95,25 @@ Dataset make_shapes(std::int64_t train_images, std::int64_t test_images, std::ui
   }
   Dataset dataset;
   dataset.name = "shapes";
+  dataset.classes = 10;
+  dataset.channels = 3;
+  dataset.height = dataset.width = kSize;
   dataset.mean = {0.5, 0.5, 0.5};  // fixed, so that a network fits sets of any size
   dataset.std = {0.25, 0.25, 0.25};
+  for (const char* texture : {"plain ", "striped "}) {
+    for (const char* shape : {"disc", "square", "triangle", "cross", "ring"}) {
+      dataset.class_names.push_back(std::string(texture) + shape);
+    }
+  }
   dataset.train = make_set(train_images, seed, 0);
   dataset.test = make_set(test_images, seed, kTestOffset - kTestOffset % 10);
+  return dataset;
+}
+
+Dataset open_shapes(const DatasetOptions& options) {
+  Dataset dataset = make_shapes(10000, 2000, options.seed);
+  if (!options.train) dataset.train = nullptr;
+  if (!options.test) dataset.test = nullptr;
   return dataset;
 }
 

@@ -51,21 +51,21 @@ void NeuronUnit::start(Cycle now) {
     const auto& s = *w.stage;
     int cycles = ceil_div(s.channels, chip.node_adder.lanes);
     if (!s.lifs.empty())
-      cycles = static_cast<int>(s.lifs.size()) * ceil_div(s.channels, chip.neuron_unit.lanes);
+      cycles = static_cast<int>(s.neuron_passes()) * ceil_div(s.channels, chip.neuron_unit.lanes);
     busy_ = true;
     work_ = &w;
     item_ = w.started++;
     end_ = now + tile_.tile_cycles(cycles);
     last_ = pick;
     auto& events = w.counters.events;
-    const auto lifs = static_cast<std::int64_t>(s.lifs.size());
+    const std::int64_t words = s.neuron_states() * s.channels;
     bool holds_static = false;
     for (int f : s.inputs) holds_static = holds_static || (tile_.flow(f).is_static && !s.is_static);
     events[Component::kNodeMemoryRead] +=
         std::int64_t{s.channels} * chip.node_adder.value_bits * (holds_static ? 2 : 1);
-    events[Component::kNeuronUnit] += lifs * s.channels;
-    events[Component::kMembraneMemoryRead] += lifs * s.channels * chip.neuron_unit.membrane_bits;
-    events[Component::kMembraneMemoryWrite] += lifs * s.channels * chip.neuron_unit.membrane_bits;
+    events[Component::kNeuronUnit] += s.neuron_passes() * s.channels;
+    events[Component::kMembraneMemoryRead] += words * chip.neuron_unit.membrane_bits;
+    events[Component::kMembraneMemoryWrite] += words * chip.neuron_unit.membrane_bits;
     w.counters.busy_cycles += end_ - now;
     w.counters.first_cycle = std::min(w.counters.first_cycle, now);
     tile_.record(now, EventKind::kNeuronStart, w.id, item_);

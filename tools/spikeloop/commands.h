@@ -8,6 +8,7 @@ namespace spikeloop::tools {
 
 int search_command(const std::vector<std::string>& arguments);
 int train_command(const std::vector<std::string>& arguments);
+int import_command(const std::vector<std::string>& arguments);
 int trace_command(const std::vector<std::string>& arguments);
 int verify_command(const std::vector<std::string>& arguments);
 int study_command(const std::vector<std::string>& arguments);

@@ -20,9 +20,10 @@ struct Command {
   const char* text;  ///< nullptr: not listed
 };
 
-constexpr std::array<Command, 7> kCommands{{
+constexpr std::array<Command, 8> kCommands{{
     {"search", search_command, "search a network for a chip: propose, score, train, measure, pick"},
     {"train", train_command, "train one network, given by its cells"},
+    {"import", import_command, "read a NIR file of another framework, and tell what was decided"},
     {"trace", trace_command, "record the spikes of a network on test images"},
     {"study", study_command, "look into a search's study: status, best, show, export"},
     {"sweep", sweep, "measure a network on many variants of a chip"},
@@ -63,8 +64,9 @@ int run(const std::vector<std::string>& words) {
     if (command.text != nullptr) names.emplace_back(command.name);
   }
   const std::string nearest = nearest_word(name, names);
-  throw InputError("command line", "command", '"' + name + '"',
-                   nearest.empty() ? "search, train, trace, study, sweep, verify, help or version" : nearest);
+  throw InputError(
+      "command line", "command", '"' + name + '"',
+      nearest.empty() ? "search, train, import, trace, study, sweep, verify, help or version" : nearest);
 }
 
 }  // namespace

@@ -11,35 +11,16 @@
 namespace spikeloop::models {
 namespace {
 
-const char* const kFormat = "spikeloop.checkpoint 1";
-const char* const kExpected = "a spikeloop checkpoint, version 1";
-
-/// Calls f(name, member) for each whole number of a spec.
-template <class Spec, class F>
-void for_each_number(Spec& spec, F f) {
-  f("input_channels", spec.input_channels);
-  f("input_size", spec.input_size);
-  f("channels", spec.channels);
-  f("stem_stride", spec.stem_stride);
-  f("second_pool", spec.second_pool);
-  f("hidden", spec.hidden);
-  f("classes", spec.classes);
-  f("votes", spec.votes);
-}
+const char* const kFormat = "spikeloop.checkpoint 2";
+const char* const kExpected = "a spikeloop checkpoint, version 2";
 
 }  // namespace
 
-void save_checkpoint(const std::string& path, const Snasnet& net, const Dataset& dataset) {
+void save_checkpoint(const std::string& path, const GraphNet& net, const Dataset& dataset) {
   torch::serialize::OutputArchive archive, model;
-  const SnasnetSpec& spec = net->spec();
   archive.write("format", c10::IValue(std::string(kFormat)));
   archive.write("dataset", c10::IValue(dataset.name));
-  archive.write("cells", c10::IValue(to_text(spec.cell1, spec.cell2)));
-  for_each_number(spec,
-                  [&](const char* name, std::int64_t value) { archive.write(name, c10::IValue(value)); });
-  archive.write("timesteps", c10::IValue(static_cast<std::int64_t>(spec.timesteps)));
-  archive.write("tau", c10::IValue(spec.tau));
-  archive.write("threshold", c10::IValue(spec.threshold));
+  archive.write("architecture", c10::IValue(to_json(net->architecture())));
   net->save(model);
   archive.write("model", model);
   write_atomically(path, [&](const std::string& temporary) {
@@ -51,9 +32,9 @@ void save_checkpoint(const std::string& path, const Snasnet& net, const Dataset&
   });
 }
 
-Snasnet load_checkpoint(const std::string& path, std::string* dataset_name) {
+GraphNet load_checkpoint(const std::string& path, std::string* dataset_name) {
   const std::string bytes = read_file(path);
-  Snasnet net(nullptr);
+  GraphNet net(nullptr);
   try {
     torch::serialize::InputArchive archive, model;
     archive.load_from(bytes.data(), bytes.size());
@@ -66,13 +47,7 @@ Snasnet load_checkpoint(const std::string& path, std::string* dataset_name) {
       throw InputError(path, "format", "\"" + value.toStringRef() + "\"", kExpected);
     }
     const std::string name = read("dataset").toStringRef();
-    SnasnetSpec spec;
-    parse_cells(read("cells").toStringRef(), "cells of " + path, spec.cell1, spec.cell2);
-    for_each_number(spec, [&](const char* key, std::int64_t& number) { number = read(key).toInt(); });
-    spec.timesteps = static_cast<int>(read("timesteps").toInt());
-    spec.tau = read("tau").toDouble();
-    spec.threshold = read("threshold").toDouble();
-    net = Snasnet(spec, 0, false);
+    net = GraphNet(architecture_from_json(read("architecture").toStringRef(), path), 0, false);
     std::vector<std::vector<std::int64_t>> shapes;
     for (const auto& parameter : net->parameters()) shapes.push_back(parameter.sizes().vec());
     archive.read("model", model);

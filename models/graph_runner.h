@@ -21,8 +21,9 @@ class GraphRunner {
   GraphRunner(const traces::Network& network, const std::string& file);
   ~GraphRunner();
 
-  /// images: float32 [B, C, H, W] normalised. Returns [B, classes], the mean over timesteps of the Output.
-  /// spikes: if given, filled per spiking node with uint8 [T, B, ...] (0/1).
+  /// images: float32 [B, C, H, W], normalised, the same at every timestep; or [T, B, C, H, W], frames (event
+  /// counts, rate-coded spikes), which run as many timesteps as there are. Returns [B, classes], the mean
+  /// over timesteps of the Output. spikes: if given, filled per spiking node with uint8 [T, B, ...] (0/1).
   at::Tensor run(const at::Tensor& images, std::map<std::string, at::Tensor>* spikes = nullptr);
 
  private:

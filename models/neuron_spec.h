@@ -13,11 +13,13 @@ enum class ResetKind { kHard, kSoft };  ///< to v_reset; by subtracting the thre
 enum class SurrogateKind { kAtan, kTriangle, kSigmoid };
 
 /// Charge, v the membrane after reset:
-///   LIF   v += (x - (v - v_reset)) / tau     decay_input (SpikingJelly's default)
-///         v += x - (v - v_reset) / tau       otherwise (x is not divided)
-///   PLIF  as LIF with 1/tau = sigmoid(w), w trained, starting at the spec's tau (Fang et al., ICCV 2021)
+///   LIF   v += ((x + v_reset) - v) rate      decay_input (SpikingJelly's default)
+///         v += x - (v - v_reset) rate        otherwise (x is not divided)
+///   PLIF  as LIF with rate = sigmoid(w), w trained, starting at the spec's tau (Fang et al., ICCV 2021)
 ///   IF    v += x
-/// The reset is detached: no gradient flows through it (hard: where it fired nothing passes on).
+/// rate = 1 / tau, rounded once to the membrane's type; the order of operations is that of the exported
+/// network's neurons, so that both round alike. The reset is detached: no gradient flows through it (hard:
+/// where it fired nothing passes on).
 struct NeuronSpec {
   NeuronKind kind = NeuronKind::kLif;
   double tau = 4.0 / 3.0, threshold = 1.0, v_reset = 0.0;
@@ -27,7 +29,8 @@ struct NeuronSpec {
   double alpha = 2.0;
 };
 
-/// "lif", "if", "plif"; "hard", "soft"; "atan", "triangle", "sigmoid". parse_* throw InputError naming `place`.
+/// "lif", "if", "plif"; "hard", "soft"; "atan", "triangle", "sigmoid". parse_* throw InputError naming
+/// `place`.
 const char* to_text(NeuronKind kind);
 const char* to_text(ResetKind kind);
 const char* to_text(SurrogateKind kind);

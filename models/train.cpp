@@ -12,7 +12,6 @@
 #include <numeric>
 #include <thread>
 
-#include "models/snasnet_parts.h"
 #include "models/threads.h"
 #include "traces/support/error.h"
 #include "traces/support/progress.h"
@@ -93,14 +92,13 @@ struct Batch {
 
 class Trainer {
  public:
-  Trainer(Snasnet& net, const Dataset& dataset, const TrainOptions& options)
+  Trainer(GraphNet& net, const Dataset& dataset, const TrainOptions& options)
       : dataset_(dataset), options_(options), lookup_(lookup_of(dataset)) {
     nets_[0] = net;
-    for (std::size_t i = 1; i < kShards; ++i) nets_[i] = Snasnet(net->spec(), 0, false);
+    for (std::size_t i = 1; i < kShards; ++i) nets_[i] = GraphNet(net->architecture(), 0, false);
     const at::NoGradGuard no_grad;
     for (std::size_t i = 0; i < kShards; ++i) {
       nets_[i]->train();
-      nets_[i]->dropout = net->dropout;
       parameters_[i] = nets_[i]->parameters();
       for (const auto& buffer : nets_[i]->buffers()) {
         if (buffer.is_floating_point()) statistics_[i].push_back(buffer);
@@ -188,11 +186,11 @@ class Trainer {
                 std::int64_t step, std::int64_t batch_size, Part& part) {
     try {
       const ThreadCount one_thread(1);
-      Snasnet& net = nets_[i];
+      GraphNet& net = nets_[i];
       const auto device = parameters_[i].front().device();
       Batch batch = make_batch(records, count, epoch);
       batch.labels = batch.labels.to(device);
-      net->dropout_seed = derive_seed(stream(kDropoutStream, step), i);
+      net->draw_seed = derive_seed(stream(kDropoutStream, step), i);
       const at::Tensor output = net->forward(batch.images.to(device));
       const at::Tensor loss = at::cross_entropy_loss(output, batch.labels, {}, at::Reduction::Sum) /
                               static_cast<double>(batch_size);
@@ -268,14 +266,14 @@ class Trainer {
   const Dataset& dataset_;
   const TrainOptions& options_;
   Lookup lookup_;
-  std::array<Snasnet, kShards> nets_{Snasnet(nullptr), Snasnet(nullptr)};  ///< the first is the caller's
+  std::array<GraphNet, kShards> nets_{GraphNet(nullptr), GraphNet(nullptr)};  ///< the first is the caller's
   std::array<std::vector<at::Tensor>, kShards> parameters_, statistics_;
   std::vector<at::Tensor> momentum_;
 };
 
 }  // namespace
 
-TrainResult train(Snasnet& net, const Dataset& dataset, const TrainOptions& options) {
+TrainResult train(GraphNet& net, const Dataset& dataset, const TrainOptions& options) {
   check(options, dataset);
   const ThreadCount one_thread(1);
   TrainResult result = Trainer(net, dataset, options).run();
@@ -283,7 +281,7 @@ TrainResult train(Snasnet& net, const Dataset& dataset, const TrainOptions& opti
   return result;
 }
 
-double accuracy(Snasnet& net, const Dataset& dataset, const ImageSet& images, std::int64_t batch,
+double accuracy(GraphNet& net, const Dataset& dataset, const ImageSet& images, std::int64_t batch,
                 bool quiet) {
   if (images.size() == 0 || batch < 1) {
     throw InputError(dataset.name, "accuracy", std::to_string(images.size()) + " images", "at least 1");

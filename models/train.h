@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "models/dataset.h"
-#include "models/snasnet.h"
+#include "models/graph_net.h"
 
 namespace spikeloop::models {
 
@@ -30,14 +30,14 @@ struct TrainResult {
 
 /// SGD with momentum and (working) weight decay on convolution and linear weights. The result depends on the
 /// seed only, not on threads. Progress on stderr.
-TrainResult train(Snasnet& net, const Dataset& dataset, const TrainOptions& options);
+TrainResult train(GraphNet& net, const Dataset& dataset, const TrainOptions& options);
 
 /// Fraction of `images` classified right, in eval mode.
-double accuracy(Snasnet& net, const Dataset& dataset, const ImageSet& images, std::int64_t batch = 100,
+double accuracy(GraphNet& net, const Dataset& dataset, const ImageSet& images, std::int64_t batch = 100,
                 bool quiet = true);
 
 /// Weights, BatchNorm statistics, spec and dataset name; through a temporary name. read throws InputError.
-void save_checkpoint(const std::string& path, const Snasnet& net, const Dataset& dataset);
-Snasnet load_checkpoint(const std::string& path, std::string* dataset_name = nullptr);
+void save_checkpoint(const std::string& path, const GraphNet& net, const Dataset& dataset);
+GraphNet load_checkpoint(const std::string& path, std::string* dataset_name = nullptr);
 
 }  // namespace spikeloop::models

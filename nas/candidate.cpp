@@ -2,11 +2,8 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
-#include <torch/nn/modules/batchnorm.h>
 
 #include <algorithm>
-#include <memory>
-#include <vector>
 
 #include "models/export.h"
 #include "traces/support/random.h"
@@ -38,20 +35,15 @@ std::string digest(const models::Dataset& dataset) {
 models::SnasnetSpec candidate_spec(const SearchSettings& settings, const std::string& genotype) {
   models::SnasnetSpec spec = settings.spec;
   models::parse_cells(genotype, "genotype", spec.cell1, spec.cell2);
+  spec.dropout = settings.recipe.dropout;
   return spec;
 }
 
-void calibrate_batch_norm(models::Snasnet& net, const models::Dataset& dataset) {
-  std::vector<std::shared_ptr<torch::nn::BatchNorm2dImpl>> norms;
-  for (const auto& module : net->modules())
-    if (auto norm = std::dynamic_pointer_cast<torch::nn::BatchNorm2dImpl>(module)) norms.push_back(norm);
-  std::vector<c10::optional<double>> momenta;
-  for (const auto& norm : norms) {
-    norm->reset_running_stats();
-    momenta.push_back(norm->options.momentum());
-    norm->options.momentum(c10::nullopt);  // plain mean over all batches and timesteps
-  }
+void calibrate_batch_norm(models::GraphNet& net, const models::Dataset& dataset) {
   const bool training = net->is_training();
+  const double momentum = net->norm_momentum;
+  net->reset_statistics();
+  net->norm_momentum = -1;  // plain mean over all batches
   net->train();
   const at::NoGradGuard no_grad;
   const std::int64_t images = std::min(dataset.train.size(), kCalibrationImages);
@@ -60,12 +52,12 @@ void calibrate_batch_norm(models::Snasnet& net, const models::Dataset& dataset) 
     net->forward(models::normalise(dataset.train.images.slice(0, first, end), dataset));
   }
   net->train(training);
-  for (std::size_t i = 0; i < norms.size(); ++i) norms[i]->options.momentum(momenta[i]);
+  net->norm_momentum = momentum;
 }
 
-traces::Network chip_network(models::Snasnet& net, const models::Dataset& dataset) {
+traces::Network chip_network(models::GraphNet& net, const models::Dataset& dataset) {
   net->eval();
-  traces::Network network = models::export_network(net, dataset);
+  traces::Network network = models::export_network(net, dataset.name);
   models::quantise(network, dataset);
   return network;
 }

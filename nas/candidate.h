@@ -3,7 +3,8 @@
 #include <string>
 
 #include "models/dataset.h"
-#include "models/snasnet.h"
+#include "models/graph_net.h"
+#include "models/snasnet_spec.h"
 #include "nas/settings.h"
 #include "traces/network.h"
 
@@ -24,10 +25,10 @@ models::SnasnetSpec candidate_spec(const SearchSettings& settings, const std::st
 
 /// Sets the BatchNorm statistics of an untrained network from training images (a network straight from its
 /// constructor has none, and would hardly spike).
-void calibrate_batch_norm(models::Snasnet& net, const models::Dataset& dataset);
+void calibrate_batch_norm(models::GraphNet& net, const models::Dataset& dataset);
 
 /// What goes on the chip: exported and quantised to 8 bits.
-traces::Network chip_network(models::Snasnet& net, const models::Dataset& dataset);
+traces::Network chip_network(models::GraphNet& net, const models::Dataset& dataset);
 
 /// Streams that the study's seed is split into. Every candidate gets the same weights, images and training
 /// order, so its result doesn't depend on its number.

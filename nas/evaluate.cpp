@@ -13,7 +13,7 @@
 
 #include "models/dataset.h"
 #include "models/graph_runner.h"
-#include "models/snasnet.h"
+#include "models/networks.h"
 #include "models/train.h"
 #include "nas/candidate.h"
 #include "nas/job.h"
@@ -124,15 +124,14 @@ Costs measure(const EvaluationJob& job, const std::string& directory, const trac
 }
 
 /// A checkpoint that an interrupted run of this very job left counts; the marker is written after it.
-models::Snasnet trained_network(const EvaluationJob& job, const std::string& directory,
-                                const models::SnasnetSpec& spec, const models::Dataset& dataset) {
+models::GraphNet trained_network(const EvaluationJob& job, const std::string& directory,
+                                 const models::GraphNetSpec& spec, const models::Dataset& dataset) {
   const SearchSettings& settings = job.settings;
   const std::string checkpoint = directory + "/checkpoint.pt", marker = directory + "/trained.txt";
   if (fs::exists(checkpoint) && fs::exists(marker) && read_file(marker) == job.sha256())
     return models::load_checkpoint(checkpoint);
   fs::remove(marker);
-  models::Snasnet net(spec, seed_of(settings, SeedOf::kWeights));
-  net->dropout = settings.recipe.dropout;
+  models::GraphNet net(models::snasnet(spec), seed_of(settings, SeedOf::kWeights));
   const bool final = job.stage == Stage::kFinal;
   models::TrainOptions options;
   options.epochs = final ? settings.final_epochs : settings.recipe.epochs;
@@ -155,7 +154,7 @@ models::Snasnet trained_network(const EvaluationJob& job, const std::string& dir
 
 void evaluate(const EvaluationJob& job, const std::string& directory, EvaluationResult& result) {
   const SearchSettings& settings = job.settings;
-  const models::SnasnetSpec spec = candidate_spec(settings, job.genotype);
+  const models::GraphNetSpec spec = candidate_spec(settings, job.genotype);
   const models::Dataset dataset = with_files([&] { return load_images(settings.dataset, job.places.data); });
   switch (job.stage) {
     case Stage::kScore: {
@@ -171,8 +170,9 @@ void evaluate(const EvaluationJob& job, const std::string& directory, Evaluation
       return;
     }
     case Stage::kProvisional: {
-      models::Snasnet net(spec, seed_of(settings, SeedOf::kWeights));
-      net->dropout = 0;
+      models::GraphNetSpec without_dropout = spec;
+      without_dropout.dropout = 0;
+      models::GraphNet net(models::snasnet(without_dropout), seed_of(settings, SeedOf::kWeights));
       calibrate_batch_norm(net, dataset);
       result.costs =
           measure(job, directory, chip_network(net, dataset), dataset, settings.provisional_samples);
@@ -180,7 +180,7 @@ void evaluate(const EvaluationJob& job, const std::string& directory, Evaluation
     }
     case Stage::kMeasured:
     case Stage::kFinal: {
-      models::Snasnet net = trained_network(job, directory, spec, dataset);
+      models::GraphNet net = trained_network(job, directory, spec, dataset);
       const traces::Network network = chip_network(net, dataset);
       result.costs = measure(job, directory, network, dataset, settings.samples);
       models::ImageSet test = dataset.test;

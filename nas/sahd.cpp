@@ -5,8 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <memory>
+#include <set>
 #include <utility>
 
+#include "models/networks.h"
 #include "models/threads.h"
 #include "traces/support/error.h"
 #include "traces/support/random.h"
@@ -180,6 +184,27 @@ SahdKernel::LogDet SahdKernel::log_det() const {
   return result;
 }
 
+models::NeuronObserver in_released_order(const models::SnasnetSpec& spec, models::NeuronObserver told) {
+  struct Timestep {
+    std::vector<models::ReleasedLif> lifs;
+    std::set<std::string> layers;
+    std::map<std::string, std::pair<at::Tensor, at::Tensor>> seen;  ///< spikes and membranes
+  };
+  const auto step = std::make_shared<Timestep>();
+  step->lifs = models::released_lifs(spec);
+  for (const auto& lif : step->lifs) step->layers.insert(lif.layer);
+  return [step, told = std::move(told)](const std::string& layer, int t, const at::Tensor& spikes,
+                                        const at::Tensor& membrane) {
+    step->seen[layer] = {spikes, membrane};
+    if (step->seen.size() < step->layers.size()) return;
+    for (const auto& lif : step->lifs) {
+      const auto& [s, v] = step->seen.at(lif.layer);
+      told(lif.module, t, s, v);
+    }
+    step->seen.clear();
+  };
+}
+
 Score score_network(const models::SnasnetSpec& spec, const models::Dataset& dataset,
                     const ScoreOptions& options) {
   const models::ImageSet& images = dataset.train.size() > 0 ? dataset.train : dataset.test;
@@ -192,12 +217,14 @@ Score score_network(const models::SnasnetSpec& spec, const models::Dataset& data
   }
   const models::ThreadCount one_thread(1);  // sums in one order
   const at::NoGradGuard no_grad;
-  models::Snasnet net(spec, options.seed);
+  models::SnasnetSpec without_dropout = spec;
+  without_dropout.dropout = 0;
+  models::GraphNet net(models::snasnet(without_dropout), options.seed);
+  net->stepwise = true;
   net->to(at::kDouble);
   net->train();
-  net->dropout = 0;
   Score score;
-  score.lif_modules = net->num_lif_modules();
+  score.lif_modules = static_cast<std::int64_t>(models::released_lifs(spec).size());
   for (const auto* cell : {&spec.cell1, &spec.cell2}) {
     for (const auto& row : *cell) {
       score.convolutions += std::count(row.begin(), row.end(), models::Op::kConv1x1) +
@@ -208,11 +235,12 @@ Score score_network(const models::SnasnetSpec& spec, const models::Dataset& data
   std::int64_t calls = 0;
   for (int repeat = 0; repeat < options.repeats; ++repeat) {
     SahdKernel kernel;
-    net->observer = [&](const std::string&, int, const at::Tensor& spikes, const at::Tensor&) {
-      kernel.add(spikes);
-      rate += spikes.mean().item<double>();
-      ++calls;
-    };
+    net->observer =
+        in_released_order(spec, [&](const std::string&, int, const at::Tensor& spikes, const at::Tensor&) {
+          kernel.add(spikes);
+          rate += spikes.mean().item<double>();
+          ++calls;
+        });
     const std::uint64_t stream =
         derive_seed(derive_seed(options.seed, 0x5a4d), static_cast<unsigned>(repeat));
     const at::Tensor batch = choose(images, options.batch, stream);

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "models/dataset.h"
-#include "models/snasnet.h"
+#include "models/networks.h"
 #include "nas/candidate.h"
 #include "nas/job.h"
 #include "nas/search_report.h"
@@ -158,7 +158,8 @@ std::optional<Trial> Search::propose() {
 
 void Search::set_bound(Trial& trial) {
   trial.stage = Stage::kBound;
-  models::Snasnet net(candidate_spec(settings_, trial.genotype), seed_of(settings_, SeedOf::kWeights));
+  models::GraphNet net(models::snasnet(candidate_spec(settings_, trial.genotype)),
+                       seed_of(settings_, SeedOf::kWeights));
   try {
     const sim::Bounds bounds =
         sim::lower_bounds(chip_network(net, dataset_), chip_, "candidate " + std::to_string(trial.number));

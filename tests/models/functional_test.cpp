@@ -6,6 +6,7 @@
 #include "helpers.h"
 #include "models/export.h"
 #include "models/graph_runner.h"
+#include "models/networks.h"
 #include "models/train.h"
 #include "tests/support/tiny.h"
 
@@ -33,14 +34,14 @@ TEST_P(CrossbarsAgree, WithTheIntegerNetworkSpikeForSpike) {
   const TemporaryFolder folder;
   const Dataset dataset = make_shapes(256, 40, 1);
   SnasnetSpec spec = small_spec(GetParam(), 8);
-  Snasnet net(spec, 1);
+  GraphNet net(snasnet(spec), 1);
   TrainOptions options;
   options.epochs = 2;
   options.batch = 32;
   options.quiet = true;
   train(net, dataset, options);
   for (const int bits : {8, 4}) {
-    traces::Network network = export_network(net, dataset);
+    traces::Network network = export_network(net, dataset.name);
     quantise(network, dataset, bits, 8);
     // Counts of 9 spikes, whose mean no float holds.
     for (auto& node : network.nodes) {

@@ -11,6 +11,7 @@
 
 #include "models/dataset.h"
 #include "models/graph_runner.h"
+#include "models/networks.h"
 #include "models/snasnet.h"
 #include "nas/candidate.h"
 #include "nas/genotype.h"
@@ -88,8 +89,8 @@ int train_command(const std::vector<std::string>& arguments) {
     require_writable(network_file, "--out");
   }
 
-  models::Snasnet net(settings.spec, nas::seed_of(settings, nas::SeedOf::kWeights));
-  net->dropout = settings.recipe.dropout;
+  settings.spec.dropout = settings.recipe.dropout;
+  models::GraphNet net(models::snasnet(settings.spec), nas::seed_of(settings, nas::SeedOf::kWeights));
   models::TrainOptions options;
   options.epochs = settings.recipe.epochs;
   options.batch = settings.recipe.batch;

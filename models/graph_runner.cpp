@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 
+#include "models/batches.h"
 #include "models/input_code.h"
 #include "models/neurons.h"
 #include "models/threads.h"
@@ -375,22 +376,22 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
   return sum / timesteps;
 }
 
-double accuracy(const traces::Network& network, const Dataset& dataset, const ImageSet& images,
+double accuracy(const traces::Network& network, const Dataset& dataset, const SampleSet& samples,
                 std::int64_t batch, bool quiet) {
-  if (images.size() == 0 || batch < 1) {
-    throw InputError(dataset.name, "accuracy", std::to_string(images.size()) + " images", "at least 1");
+  if (samples.size() == 0 || batch < 1) {
+    throw InputError(dataset.name, "accuracy", std::to_string(samples.size()) + " images", "at least 1");
   }
   GraphRunner runner(network, "network");
-  Progress progress("test", images.size(), "images", quiet);
+  Progress progress("test", samples.size(), "images", quiet);
   std::int64_t right = 0;
-  for (std::int64_t begin = 0; begin < images.size(); begin += batch) {
-    const std::int64_t count = std::min(batch, images.size() - begin);
-    const at::Tensor x = normalise(images.images.narrow(0, begin, count), dataset);
-    const at::Tensor predicted = runner.run(x).argmax(1);
-    right += predicted.eq(images.labels.narrow(0, begin, count)).sum().item<std::int64_t>();
+  for (std::int64_t begin = 0; begin < samples.size(); begin += batch) {
+    const std::int64_t count = std::min(batch, samples.size() - begin);
+    const Batch data = read_batch(dataset, samples, begin, count);
+    const at::Tensor predicted = runner.run(data.input).argmax(1);
+    right += predicted.eq(data.labels).sum().item<std::int64_t>();
     progress.advance(count);
   }
-  const double fraction = static_cast<double>(right) / static_cast<double>(images.size());
+  const double fraction = static_cast<double>(right) / static_cast<double>(samples.size());
   char text[32];
   std::snprintf(text, sizeof text, "accuracy %.2f %%", 100 * fraction);
   progress.finish(text);

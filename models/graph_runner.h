@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/dataset.h"
+#include "models/data/dataset.h"
 #include "traces/network.h"
 #include "traces/spike_trace.h"
 
@@ -33,11 +33,11 @@ class GraphRunner {
   std::unique_ptr<Plan> plan_;
 };
 
-double accuracy(const traces::Network& network, const Dataset& dataset, const ImageSet& images,
+double accuracy(const traces::Network& network, const Dataset& dataset, const SampleSet& samples,
                 std::int64_t batch = 100, bool quiet = true);
 
-/// Runs the chosen test records (indices into `images`) and collects the spike trace.
+/// Runs the chosen test records (indices into `samples`) and collects the spike trace.
 traces::SpikeTrace record_trace(const traces::Network& network, const Dataset& dataset,
-                                const ImageSet& images, const std::vector<std::int64_t>& indices);
+                                const SampleSet& samples, const std::vector<std::int64_t>& indices);
 
 }  // namespace spikeloop::models

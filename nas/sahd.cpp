@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "models/batches.h"
 #include "models/networks.h"
 #include "models/threads.h"
 #include "traces/support/error.h"
@@ -94,9 +95,8 @@ std::int64_t hamming(const std::uint64_t* a, const std::uint64_t* b, std::int64_
   return count;
 }
 
-/// `count` different records of `set`, chosen by this seed (a partial Fisher-Yates shuffle).
-at::Tensor choose(const models::ImageSet& set, std::int64_t count, std::uint64_t seed) {
-  const std::int64_t n = set.size();
+/// `count` different records of `n`, chosen by this seed (a partial Fisher-Yates shuffle).
+std::vector<std::int64_t> choose(std::int64_t n, std::int64_t count, std::uint64_t seed) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(n));
   for (std::int64_t i = 0; i < n; ++i) order[static_cast<std::size_t>(i)] = i;
   RandomStream random(seed);
@@ -104,8 +104,8 @@ at::Tensor choose(const models::ImageSet& set, std::int64_t count, std::uint64_t
     const auto other = i + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(n - i)));
     std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(other)]);
   }
-  const at::Tensor index = at::from_blob(order.data(), {count}, at::kLong).clone();
-  return set.images.index_select(0, index);
+  order.resize(static_cast<std::size_t>(count));
+  return order;
 }
 
 }  // namespace
@@ -207,10 +207,11 @@ models::NeuronObserver in_released_order(const models::SnasnetSpec& spec, models
 
 Score score_network(const models::SnasnetSpec& spec, const models::Dataset& dataset,
                     const ScoreOptions& options) {
-  const models::ImageSet& images = dataset.train.size() > 0 ? dataset.train : dataset.test;
-  if (options.batch < 1 || options.batch > images.size()) {
+  const auto& samples = models::size_of(dataset.train) > 0 ? dataset.train : dataset.test;
+  const std::int64_t available = models::size_of(samples);
+  if (options.batch < 1 || options.batch > available) {
     throw InputError(dataset.name, "scoring batch", std::to_string(options.batch),
-                     "1 to " + std::to_string(images.size()) + " images");
+                     "1 to " + std::to_string(available) + " images");
   }
   if (options.repeats < 1) {
     throw InputError(dataset.name, "scoring repeats", std::to_string(options.repeats), "at least 1");
@@ -243,8 +244,8 @@ Score score_network(const models::SnasnetSpec& spec, const models::Dataset& data
         });
     const std::uint64_t stream =
         derive_seed(derive_seed(options.seed, 0x5a4d), static_cast<unsigned>(repeat));
-    const at::Tensor batch = choose(images, options.batch, stream);
-    net->forward(models::normalise(batch, dataset).to(at::kDouble));
+    const auto batch = models::read_batch(dataset, *samples, choose(available, options.batch, stream));
+    net->forward(batch.input.to(at::kDouble));
     score.sahd += kernel.log_det().value / options.repeats;
   }
   net->observer = nullptr;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "models/dataset.h"
+#include "models/data/dataset.h"
 #include "models/graph_net.h"
 #include "models/snasnet_spec.h"
 

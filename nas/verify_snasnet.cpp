@@ -15,7 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "models/dataset.h"
+#include "models/batches.h"
+#include "models/data/dataset.h"
 #include "models/networks.h"
 #include "models/neurons.h"
 #include "models/threads.h"
@@ -203,7 +204,10 @@ bool check_repeat(Check& check, const std::string& which, const Json& expected,
 
 int verify_narrow(const Json& json, const std::string& data_dir, std::ostream& out) {
   const Json& about = json.at("about");
-  const models::Dataset dataset = models::load_cifar10_test(data_dir);
+  models::DatasetOptions options;
+  options.dir = data_dir;
+  options.train = false;
+  const models::Dataset dataset = models::open_dataset("cifar10", options);
   const auto batch = about.at("batch").get<std::int64_t>();
   SnasnetSpec spec;
   const Json& widths = about.at("widths");
@@ -237,10 +241,10 @@ int verify_narrow(const Json& json, const std::string& data_dir, std::ostream& o
                 reference.at("lif_modules").get<std::int64_t>());
     double score = 0;
     const Json& repeats = list_of(reference, "repeats");
-    if (batch < 1 || batch > dataset.test.size() / static_cast<std::int64_t>(repeats.size()))
+    if (batch < 1 || batch > dataset.test->size() / static_cast<std::int64_t>(repeats.size()))
       throw std::invalid_argument(std::to_string(repeats.size()) + " repeats of batch " +
                                   std::to_string(batch) + ", but there are " +
-                                  std::to_string(dataset.test.size()) + " images");
+                                  std::to_string(dataset.test->size()) + " images");
     bool exact = true;
     for (std::size_t r = 0; r < repeats.size(); ++r) {
       std::vector<Call> calls;
@@ -255,8 +259,9 @@ int verify_narrow(const Json& json, const std::string& data_dir, std::ostream& o
         kernel.add(spikes);
       };
       net->observer = in_released_order(spec, told);
-      const at::Tensor images = dataset.test.images.narrow(0, static_cast<std::int64_t>(r) * batch, batch);
-      const at::Tensor output = net->forward(models::normalise(images, dataset).to(at::kDouble));
+      const auto images =
+          models::read_batch(dataset, *dataset.test, static_cast<std::int64_t>(r) * batch, batch);
+      const at::Tensor output = net->forward(images.input.to(at::kDouble));
       exact = check_repeat(check, "repeat " + std::to_string(r + 1), repeats.at(r), calls, kernel, per_sample,
                            output, score) &&
               exact;

@@ -1,3 +1,6 @@
+#include <filesystem>
+#include <system_error>
+
 #include "models/data/readers.h"
 #include "traces/support/error.h"
 #include "traces/support/files.h"
@@ -78,6 +81,28 @@ Dataset open_cifar10(const DatasetOptions& options) {
     for (int i = 1; i <= 5; ++i) paths.push_back(folder + "data_batch_" + std::to_string(i) + ".bin");
     dataset.train = read_records(paths, layout);
   }
+  return dataset;
+}
+
+Dataset open_cifar100(const DatasetOptions& options) {
+  const std::string folder =
+      data_folder(options, "train.bin and test.bin of CIFAR-100's binary version") + "/";
+  const Layout layout{{20, 100}, 0};
+  Dataset dataset = colour_images("cifar100", 100);
+  dataset.mean = {0.5071, 0.4865, 0.4409};
+  dataset.std = {0.2673, 0.2564, 0.2762};
+  std::error_code error;
+  const std::string names = folder + "fine_label_names.txt";
+  if (std::filesystem::exists(names, error)) {
+    dataset.class_names = read_lines(names);
+    if (dataset.class_names.size() != 100) {
+      throw InputError(names, "lines", std::to_string(dataset.class_names.size()),
+                       "100, a name for each label");
+    }
+  }
+  if (options.train) dataset.train = read_records({folder + "train.bin"}, layout);
+  if (options.test) dataset.test = read_records({folder + "test.bin"}, layout);
+  note_size(dataset, 50000, 10000);
   return dataset;
 }
 

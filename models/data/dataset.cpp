@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <sstream>
 #include <system_error>
 
 #include "models/data/readers.h"
 #include "traces/support/error.h"
+#include "traces/support/files.h"
 
 namespace spikeloop::models {
 namespace {
@@ -20,13 +22,39 @@ struct Kind {
 
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> kKinds{
-      {{"cifar10", "data_batch_1.bin to data_batch_5.bin, test_batch.bin (CIFAR-10, binary version)"},
-       open_cifar10},
-      {{"nmnist", "Train/<digit>/<number>.bin, Test/<digit>/<number>.bin (N-MNIST)"}, open_nmnist},
+      {{"cifar10", "data_batch_1.bin to data_batch_5.bin, test_batch.bin (binary version)"}, open_cifar10},
+      {{"cifar100", "train.bin, test.bin (binary version); fine_label_names.txt if there"}, open_cifar100},
+      {{"tiny-imagenet",
+        "wnids.txt, train/<wnid>/images/*.JPEG, val/images/*.JPEG with val/val_annotations.txt"},
+       open_tiny_imagenet},
+      {{"mnist", "{train,t10k}-{images-idx3,labels-idx1}-ubyte, each also as .gz"}, open_mnist},
+      {{"fashion-mnist", "the same files as mnist"}, open_fashion_mnist},
+      {{"nmnist", "Train/<digit>/<number>.bin, Test/<digit>/<number>.bin"}, open_nmnist},
+      {{"dvs128-gesture",
+        "trials_to_train.txt, trials_to_test.txt, <user>_<light>.aedat with <user>_<light>_labels.csv"},
+       open_dvs128_gesture},
+      {{"cifar10-dvs",
+        "<class>/*.aedat (AEDAT 2.0), ten classes; the last tenth of each class is the test set"},
+       open_cifar10_dvs},
+      {{"nirdata", "train.h5, test.h5 (NIRData: spikes of one node; /labels says the classes)"},
+       open_nirdata},
+      {{"npz-frames", "train/<class>/*.npz, test/<class>/*.npz (SpikingJelly's frames)"}, open_npz_frames},
       {{"shapes", "no files: ten classes of procedural images"}, open_shapes},
   };
   return kKinds;
 }
+
+class FirstOf : public SampleSet {
+ public:
+  FirstOf(std::shared_ptr<const SampleSet> set, std::int64_t size) : set_(std::move(set)), size_(size) {}
+  std::int64_t size() const override { return size_; }
+  std::int64_t label(std::int64_t index) const override { return set_->label(index); }
+  void read(std::int64_t index, std::uint8_t* out) const override { set_->read(index, out); }
+
+ private:
+  std::shared_ptr<const SampleSet> set_;
+  std::int64_t size_;
+};
 
 /// What lies in a folder and passes `wanted`, in the order of the names.
 template <class Wanted>
@@ -43,6 +71,20 @@ std::vector<std::string> entries(const std::string& folder, const std::string& e
 }
 
 }  // namespace
+
+std::shared_ptr<const SampleSet> first_of(std::shared_ptr<const SampleSet> set, std::int64_t count) {
+  if (count <= 0 || count >= size_of(set)) return set;
+  return std::make_shared<FirstOf>(std::move(set), count);
+}
+
+const char* to_string(Framing::By by) { return by == Framing::By::kTime ? "time" : "count"; }
+
+Framing::By parse_framing(const std::string& text, const std::string& place) {
+  for (const Framing::By by : {Framing::By::kTime, Framing::By::kCount}) {
+    if (text == to_string(by)) return by;
+  }
+  throw InputError("command line", place, '"' + text + '"', "time or count");
+}
 
 void MemorySet::read(std::int64_t index, std::uint8_t* out) const {
   const std::size_t size = bytes_.size() / labels_.size();
@@ -100,6 +142,35 @@ std::vector<std::string> folders_in(const std::string& folder) {
     std::error_code error;
     return entry.path().filename().string()[0] != '.' && entry.is_directory(error);
   });
+}
+
+std::vector<std::string> read_lines(const std::string& path) {
+  std::istringstream text(read_file(path));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    lines.push_back(line);
+  }
+  while (!lines.empty() && lines.back().empty()) lines.pop_back();
+  return lines;
+}
+
+std::int64_t whole_number(const std::string& text) {
+  if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos)
+    return -1;
+  return std::stoll(text);
+}
+
+std::uint64_t big_endian(const std::string& text, std::size_t at, std::size_t bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < bytes; ++i) value = value << 8U | static_cast<unsigned char>(text.at(at + i));
+  return value;
+}
+
+std::uint64_t little_endian(const std::string& text, std::size_t at, std::size_t bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t i = bytes; i-- > 0;) value = value << 8U | static_cast<unsigned char>(text.at(at + i));
+  return value;
 }
 
 std::string name_of(const std::string& path) { return fs::path(path).filename().string(); }

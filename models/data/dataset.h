@@ -33,6 +33,11 @@ struct Framing {
   bool binary = false;  ///< a bit per pixel instead of a count
 };
 
+/// "time" or "count".
+const char* to_string(Framing::By by);
+/// Inverse of to_string. Throws InputError naming `place`.
+Framing::By parse_framing(const std::string& text, const std::string& place);
+
 struct Dataset {
   std::string name;                              ///< "cifar10", "nmnist", ...
   std::shared_ptr<const SampleSet> train, test;  ///< either may be null: not loaded
@@ -46,6 +51,11 @@ struct Dataset {
       notes;  ///< what a user should know: "train has 2500 of the 50000 published samples"
   std::int64_t sample_bytes() const { return frames * channels * height * width; }
 };
+
+/// The number of samples, 0 for a half that was not opened.
+inline std::int64_t size_of(const std::shared_ptr<const SampleSet>& set) { return set ? set->size() : 0; }
+/// The first `count` samples of a set; all of them when it has no more or `count` is 0.
+std::shared_ptr<const SampleSet> first_of(std::shared_ptr<const SampleSet> set, std::int64_t count);
 
 struct DatasetOptions {
   std::string dir;                 ///< the dataset's folder; "" for shapes

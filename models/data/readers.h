@@ -14,7 +14,15 @@
 namespace spikeloop::models {
 
 Dataset open_cifar10(const DatasetOptions& options);
+Dataset open_cifar100(const DatasetOptions& options);
+Dataset open_tiny_imagenet(const DatasetOptions& options);
+Dataset open_mnist(const DatasetOptions& options);
+Dataset open_fashion_mnist(const DatasetOptions& options);
 Dataset open_nmnist(const DatasetOptions& options);
+Dataset open_dvs128_gesture(const DatasetOptions& options);
+Dataset open_cifar10_dvs(const DatasetOptions& options);
+Dataset open_nirdata(const DatasetOptions& options);
+Dataset open_npz_frames(const DatasetOptions& options);
 Dataset open_shapes(const DatasetOptions& options);
 
 constexpr std::int64_t kMaxFrames = 4096;  ///< of an event sample
@@ -83,6 +91,13 @@ std::string data_folder(const DatasetOptions& options, const std::string& expect
 /// Paths of the files (or folders) in a folder whose names end in `ending`, in the order of their names.
 std::vector<std::string> files_in(const std::string& folder, const std::string& ending);
 std::vector<std::string> folders_in(const std::string& folder);
+/// Lines of a text file without their ends; empty ones at its end do not count.
+std::vector<std::string> read_lines(const std::string& path);
+/// A whole number from 0 on, digits only; -1 for any other text.
+std::int64_t whole_number(const std::string& text);
+/// Unsigned number of `bytes` bytes at `at`, which must be there.
+std::uint64_t big_endian(const std::string& text, std::size_t at, std::size_t bytes);
+std::uint64_t little_endian(const std::string& text, std::size_t at, std::size_t bytes);
 /// Last part of a path.
 std::string name_of(const std::string& path);
 /// `framing` with the default number of frames filled in; InputError for values out of range.

@@ -20,11 +20,14 @@ struct Command {
   const char* text;  ///< nullptr: not listed
 };
 
-constexpr std::array<Command, 8> kCommands{{
+constexpr std::array<Command, 11> kCommands{{
     {"search", search_command, "search a network for a chip: propose, score, train, measure, pick"},
-    {"train", train_command, "train one network, given by its cells"},
+    {"train", train_command, "train one network"},
+    {"test", test_command, "how well a network does: accuracy, confusions, firing rates"},
     {"import", import_command, "read a NIR file of another framework, and tell what was decided"},
+    {"quantise", quantise_command, "round a network's weights to 2 to 8 bits, layer by layer"},
     {"trace", trace_command, "record the spikes of a network on test images"},
+    {"datasets", datasets_command, "list the data sets, or check one and say what is in it"},
     {"study", study_command, "look into a search's study: status, best, show, export"},
     {"sweep", sweep, "measure a network on many variants of a chip"},
     {"verify", verify_command, "check this build against reference values of the released SNASNet"},
@@ -66,7 +69,9 @@ int run(const std::vector<std::string>& words) {
   const std::string nearest = nearest_word(name, names);
   throw InputError(
       "command line", "command", '"' + name + '"',
-      nearest.empty() ? "search, train, import, trace, study, sweep, verify, help or version" : nearest);
+      nearest.empty()
+          ? "search, train, test, import, quantise, trace, datasets, study, sweep, verify, help or version"
+          : nearest);
 }
 
 }  // namespace

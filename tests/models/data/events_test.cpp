@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "tests/models/data/helpers.h"
+#include "tests/models/data/writers.h"
 
 namespace spikeloop::models {
 namespace {
@@ -60,11 +61,6 @@ TEST(BinEvents, CountsPerPolarityAndPixelAndSaturates) {
 }
 
 // N-MNIST
-
-std::string nmnist_event(unsigned x, unsigned y, bool on, unsigned time_us) {
-  return {static_cast<char>(x), static_cast<char>(y), static_cast<char>((on ? 0x80U : 0U) | time_us >> 16U),
-          static_cast<char>(time_us >> 8U & 0xFFU), static_cast<char>(time_us & 0xFFU)};
-}
 
 TEST(Nmnist, ReadsEventsAndTheClockGoingOver) {
   const TemporaryFolder folder;

@@ -71,7 +71,13 @@ Layer layer_of(const Params& params) {
 /// Neurons: v += rate * ((leak - v) + gain * x), spike, reset. An undefined leak: no leakage (IF).
 struct Neurons {
   at::Tensor rate, gain, leak, threshold, reset;
+  at::Tensor current_rate,
+      current_gain;  ///< of CubaLIF: current += current_rate * (current_gain * x - current)
   bool at_threshold = true, soft = false;
+};
+
+struct NeuronState {
+  at::Tensor membrane, current;  ///< undefined before the first timestep
 };
 
 /// A value that is integers times a unit: the quantised input, spikes, and sums of these out of pooling, also
@@ -121,21 +127,28 @@ std::vector<std::int64_t> batched(std::vector<std::int64_t> shape, std::int64_t 
 
 Neurons neurons_of(const traces::Node& node, const std::vector<std::int64_t>& shape, double dt_s) {
   Neurons neurons;
+  const auto rate = [&](const traces::Tensor& tau) {
+    return (dt_s / neuron_parameter(tau, shape).to(at::kDouble)).to(at::kFloat);
+  };
+  const auto membrane = [&](const auto& params) {
+    neurons.gain = neuron_parameter(params.r, shape);
+    neurons.threshold = neuron_parameter(params.v_threshold, shape);
+    neurons.reset = neuron_parameter(params.v_reset, shape);
+    neurons.at_threshold = params.spike_at_threshold;
+    neurons.soft = params.soft_reset;
+  };
   if (const auto* lif = node.as<traces::LifParams>()) {
-    neurons.rate = (dt_s / neuron_parameter(lif->tau, shape).to(at::kDouble)).to(at::kFloat);
-    neurons.gain = neuron_parameter(lif->r, shape);
+    membrane(*lif);
+    neurons.rate = rate(lif->tau);
     neurons.leak = neuron_parameter(lif->v_leak, shape);
-    neurons.threshold = neuron_parameter(lif->v_threshold, shape);
-    neurons.reset = neuron_parameter(lif->v_reset, shape);
-    neurons.at_threshold = lif->spike_at_threshold;
-    neurons.soft = lif->soft_reset;
   } else if (const auto* plain = node.as<traces::IfParams>()) {
-    // One input per timestep: frameworks that write IF take no dt into account.
-    neurons.gain = neuron_parameter(plain->r, shape);
-    neurons.threshold = neuron_parameter(plain->v_threshold, shape);
-    neurons.reset = neuron_parameter(plain->v_reset, shape);
-    neurons.at_threshold = plain->spike_at_threshold;
-    neurons.soft = plain->soft_reset;
+    membrane(*plain);  // one input per timestep: frameworks that write IF take no dt into account
+  } else if (const auto* cuba = node.as<traces::CubaLifParams>()) {
+    membrane(*cuba);
+    neurons.rate = rate(cuba->tau_mem);
+    neurons.leak = neuron_parameter(cuba->v_leak, shape);
+    neurons.current_rate = rate(cuba->tau_syn);
+    neurons.current_gain = neuron_parameter(cuba->w_in, shape);
   } else if (const auto* threshold = node.as<traces::ThresholdParams>()) {
     neurons.threshold = neuron_parameter(threshold->threshold, shape);
     neurons.at_threshold = false;
@@ -143,9 +156,14 @@ Neurons neurons_of(const traces::Node& node, const std::vector<std::int64_t>& sh
   return neurons;
 }
 
-at::Tensor fire(const Neurons& neurons, const at::Tensor& x, at::Tensor& membrane) {
+at::Tensor fire(const Neurons& neurons, const at::Tensor& x, NeuronState& state) {
   if (!neurons.gain.defined()) return x.gt(neurons.threshold).to(at::kFloat);
-  at::Tensor change = x * neurons.gain;
+  at::Tensor& membrane = state.membrane;
+  if (neurons.current_gain.defined()) {
+    if (!state.current.defined()) state.current = at::zeros_like(x);
+    state.current.add_((x * neurons.current_gain).sub_(state.current).mul_(neurons.current_rate));
+  }
+  at::Tensor change = (neurons.current_gain.defined() ? state.current : x) * neurons.gain;
   if (!membrane.defined()) membrane = at::zeros_like(x);
   if (neurons.leak.defined()) change.add_(neurons.leak).sub_(membrane).mul_(neurons.rate);
   membrane.add_(change);
@@ -182,10 +200,10 @@ struct GraphRunner::Plan {
     return false;
   }
 
-  at::Tensor apply(const Step& step, const at::Tensor& x, at::Tensor& membrane) const {
+  at::Tensor apply(const Step& step, const at::Tensor& x, NeuronState& state) const {
     const traces::Node& node = network.nodes[static_cast<std::size_t>(step.node)];
     if (step.layer.weight.defined()) return finish(step, sums(step, x));
-    if (node.spiking()) return fire(step.neurons, x, membrane);
+    if (node.spiking()) return fire(step.neurons, x, state);
     if (const auto* params = node.as<traces::Pool2dParams>()) return pool(*params, x);
     if (const auto* params = node.as<traces::FlattenParams>()) {
       const auto with_batch = [](std::int64_t dim) { return dim < 0 ? dim : dim + 1; };
@@ -278,7 +296,8 @@ GraphRunner::GraphRunner(const traces::Network& network, const std::string& file
 
 GraphRunner::~GraphRunner() = default;
 
-at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::Tensor>* spikes) {
+at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::Tensor>* spikes,
+                            std::map<std::string, at::Tensor>* membranes) {
   const at::NoGradGuard no_grad;
   const ThreadCount one_thread(1);
   const Plan& plan = *plan_;
@@ -293,9 +312,10 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
     }
   }
   const at::Tensor x = images.to(at::kFloat).cpu();
-  std::vector<at::Tensor> value(plan.network.nodes.size()), integers = value, previous = value,
-                                                            membrane = value;
+  std::vector<at::Tensor> value(plan.network.nodes.size()), integers = value, previous = value;
+  std::vector<NeuronState> state(value.size());
   if (spikes != nullptr) spikes->clear();
+  if (membranes != nullptr) membranes->clear();
   at::Tensor sum;
   for (std::int64_t t = 0; t < timesteps; ++t) {
     for (const Step& step : plan.steps) {
@@ -324,24 +344,26 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
         if (term.defined()) input = input.defined() ? input + term : term;
       }
       if (!input.defined()) input = at::zeros(batched(step.shape, batch));  // backward edges, first timestep
-      value[index] = plan.apply(step, input, membrane[index]);
+      value[index] = plan.apply(step, input, state[index]);
       if (node.spiking()) {
         integers[index] = value[index];
       } else if (step.integers.exist && !step.layer.weight.defined()) {
         const auto* params = node.as<traces::Pool2dParams>();
         const at::Tensor& from = integers[static_cast<std::size_t>(step.forward[0])];
-        integers[index] = params == nullptr ? plan.apply(step, from, membrane[index])
+        integers[index] = params == nullptr ? plan.apply(step, from, state[index])
                                             : at::avg_pool2d(from, params->kernel, params->stride,
                                                              params->padding, false, true, 1);
       }
-      if (spikes != nullptr && node.spiking()) {
-        at::Tensor& record = (*spikes)[node.name];
-        if (!record.defined()) {
-          auto shape = batched(step.shape, batch);
-          shape.insert(shape.begin(), timesteps);
-          record = at::empty(shape, at::kByte);
-        }
-        record[t].copy_(value[index]);
+      const auto keep = [&](std::map<std::string, at::Tensor>* records, const at::Tensor& now,
+                            at::ScalarType type) {
+        if (records == nullptr || !now.defined()) return;
+        at::Tensor& record = (*records)[node.name];
+        if (!record.defined()) record = at::empty(batched(batched(step.shape, batch), timesteps), type);
+        record[t].copy_(now);
+      };
+      if (node.spiking()) {
+        keep(spikes, value[index], at::kByte);
+        keep(membranes, state[index].membrane, at::kFloat);
       }
     }
     for (const Step& step : plan.steps) {

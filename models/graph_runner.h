@@ -23,8 +23,10 @@ class GraphRunner {
 
   /// images: float32 [B, C, H, W], normalised, the same at every timestep; or [T, B, C, H, W], frames (event
   /// counts, rate-coded spikes), which run as many timesteps as there are. Returns [B, classes], the mean
-  /// over timesteps of the Output. spikes: if given, filled per spiking node with uint8 [T, B, ...] (0/1).
-  at::Tensor run(const at::Tensor& images, std::map<std::string, at::Tensor>* spikes = nullptr);
+  /// over timesteps of the Output. spikes: if given, filled per spiking node with uint8 [T, B, ...] (0/1);
+  /// membranes: with float32 [T, B, ...], after the reset, of nodes that have them.
+  at::Tensor run(const at::Tensor& images, std::map<std::string, at::Tensor>* spikes = nullptr,
+                 std::map<std::string, at::Tensor>* membranes = nullptr);
 
  private:
   struct Plan;

@@ -50,16 +50,26 @@ struct LinearParams {
   std::optional<QuantisedWeight> quantised;
 };
 /// tau dv/dt = (v_leak - v) + r * input, forward Euler with step dt:  v += dt/tau * ((v_leak - v) + r * x).
-/// Spike when v >= v_threshold (`spike_at_threshold`) or v > v_threshold (NIR's rule), then v = v_reset.
+/// Spike when v >= v_threshold (`spike_at_threshold`) or v > v_threshold (NIR's rule), then v = v_reset, or
+/// v -= v_threshold (`soft_reset`).
 /// Each parameter holds one value, one per channel or one per neuron.
 struct LifParams {
   Tensor tau, r, v_leak, v_threshold, v_reset;
   bool spike_at_threshold = true;
   bool soft_reset = false;  ///< v -= v_threshold instead of v = v_reset
 };
-/// NIR IF: dv/dt = r * input.
+/// NIR IF: v += r * input. r counts per timestep: frameworks take no dt into account, or write r = 1/dt,
+/// which `spikeloop import` turns into 1.
 struct IfParams {
   Tensor r, v_threshold, v_reset;
+  bool spike_at_threshold = true;
+  bool soft_reset = false;  ///< v -= v_threshold instead of v = v_reset
+};
+/// NIR CubaLIF, two states per neuron, each forward Euler with step dt, the current first:
+///   I += dt/tau_syn * (w_in * x - I);  v += dt/tau_mem * ((v_leak - v) + r * I)
+/// Spike and reset of v as in LifParams; I stays. snnTorch's Synaptic with its exporter's r and w_in.
+struct CubaLifParams {
+  Tensor tau_syn, tau_mem, r, v_leak, w_in, v_threshold, v_reset;
   bool spike_at_threshold = true;
   bool soft_reset = false;  ///< v -= v_threshold instead of v = v_reset
 };
@@ -81,7 +91,7 @@ struct ThresholdParams {
 };
 
 using NodeParams = std::variant<InputParams, OutputParams, Conv2dParams, LinearParams, LifParams, IfParams,
-                                Pool2dParams, FlattenParams, ScaleParams, ThresholdParams>;
+                                CubaLifParams, Pool2dParams, FlattenParams, ScaleParams, ThresholdParams>;
 
 struct Node {
   std::string name;
@@ -94,7 +104,7 @@ struct Node {
   T* as() {
     return std::get_if<T>(&params);
   }
-  bool spiking() const;      ///< LIF, IF or Threshold: its output is 1 bit
+  bool spiking() const;      ///< LIF, IF, CubaLIF or Threshold: its output is 1 bit
   const char* type() const;  ///< NIR's name of the type: "Conv2d", "LIF", ...
 };
 

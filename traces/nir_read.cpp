@@ -22,8 +22,8 @@ using Pair = std::array<std::int64_t, 2>;
 constexpr const char* kKind = "a NIR file (HDF5)";
 constexpr int kMaxNesting = 32;
 const char* const kSupported =
-    "one of Input, Output, Conv2d, Linear, Affine, LIF, IF, AvgPool2d, SumPool2d, Flatten, Scale, Threshold, "
-    "NIRGraph";
+    "one of Input, Output, Conv2d, Linear, Affine, LIF, IF, CubaLIF, AvgPool2d, SumPool2d, Flatten, Scale, "
+    "Threshold, NIRGraph";
 
 // --- parameters of one node
 // ------------------------------------------------------------------------------------
@@ -110,8 +110,25 @@ Pool2dParams read_pool(hid_t group, bool average, const h5::Where& where) {
   return p;
 }
 
-Tensor read_v_reset(hid_t group, const h5::Where& where) {
-  return h5::has(group, "v_reset") ? read_tensor(group, "v_reset", where) : Tensor{{1}, {0}};
+/// What may be absent, with what its absence means.
+Tensor read_optional(hid_t group, const char* name, float absent, const h5::Where& where) {
+  return h5::has(group, name) ? read_tensor(group, name, where) : Tensor{{1}, {absent}};
+}
+
+/// Types of NIR that are refused, and what can be done.
+const char* reason_against(const std::string& type) {
+  static const std::map<std::string, const char*> reasons{
+      {"I", "a neuron with a threshold (IF): an integrator puts out its membrane, the chip's neurons spikes"},
+      {"LI",
+       "a neuron with a threshold (LIF): a leaky integrator puts out its membrane, the chip's neurons "
+       "spikes"},
+      {"CubaLI",
+       "a neuron with a threshold (CubaLIF): a leaky integrator puts out its membrane, the chip's neurons "
+       "spikes"},
+      {"Delay", "a network without delays: an edge takes no time, or one timestep where it closes a cycle"},
+      {"Conv1d", "a Conv2d with maps of height 1"}};
+  const auto found = reasons.find(type);
+  return found == reasons.end() ? kSupported : found->second;
 }
 
 NodeParams read_params(hid_t group, const std::string& type, const h5::Where& where) {
@@ -127,15 +144,25 @@ NodeParams read_params(hid_t group, const std::string& type, const h5::Where& wh
   if (type == "Scale") return ScaleParams{read_tensor(group, "scale", where)};
   if (type == "Threshold") return ThresholdParams{read_tensor(group, "threshold", where)};
   if (type == "LIF") {
-    return LifParams{read_tensor(group, "tau", where),    read_tensor(group, "r", where),
-                     read_tensor(group, "v_leak", where), read_tensor(group, "v_threshold", where),
-                     read_v_reset(group, where),          false};
+    return LifParams{read_tensor(group, "tau", where),          read_tensor(group, "r", where),
+                     read_tensor(group, "v_leak", where),       read_tensor(group, "v_threshold", where),
+                     read_optional(group, "v_reset", 0, where), false};
+  }
+  if (type == "CubaLIF") {
+    return CubaLifParams{read_tensor(group, "tau_syn", where),
+                         read_tensor(group, "tau_mem", where),
+                         read_tensor(group, "r", where),
+                         read_tensor(group, "v_leak", where),
+                         read_optional(group, "w_in", 1, where),
+                         read_tensor(group, "v_threshold", where),
+                         read_optional(group, "v_reset", 0, where),
+                         false};
   }
   if (type == "IF") {
     return IfParams{read_tensor(group, "r", where), read_tensor(group, "v_threshold", where),
-                    read_v_reset(group, where), false};
+                    read_optional(group, "v_reset", 0, where), false};
   }
-  h5::fail(where, "type " + type, kSupported);
+  h5::fail(where, "type " + type, reason_against(type));
 }
 
 // --- our metadata
@@ -213,6 +240,30 @@ void compact_all(Network& network, const std::vector<WrittenInFull>& list, const
   }
 }
 
+/// Undoes the writing without groups: takes the weights of each output's own group, when the rest is 0.
+void restore_groups(Conv2dParams& p, hid_t metadata, const h5::Where& where) {
+  const std::int64_t groups = h5::read_integer(metadata, meta::kGroups, where);
+  Shape& s = p.weight.shape;
+  if (p.groups != 1 || groups < 1 || s[0] % groups != 0 || s[1] % groups != 0) {
+    h5::fail(where.in(meta::kGroups), std::to_string(groups) + " beside weight " + shape_text(s),
+             "a divisor of both channel numbers, and groups = 1 (or no such metadata)");
+  }
+  const std::int64_t own = s[1] / groups * s[2] * s[3], outputs_per_group = s[0] / groups;
+  std::vector<float> kept;
+  for (std::int64_t o = 0; o < s[0]; ++o) {
+    for (std::int64_t i = 0; i < own * groups; ++i) {
+      const float value = p.weight.data[static_cast<std::size_t>(o * own * groups + i)];
+      if (i / own == o / outputs_per_group)
+        kept.push_back(value);
+      else if (value != 0)
+        return;  // changed since: no longer a convolution with groups
+    }
+  }
+  s[1] /= groups;
+  p.weight.data = std::move(kept);
+  p.groups = groups;
+}
+
 void read_node_metadata(hid_t group, Node& node, std::vector<WrittenInFull>& in_full,
                         const h5::Where& where) {
   if (!h5::is_group(group, "metadata")) return;
@@ -221,8 +272,7 @@ void read_node_metadata(hid_t group, Node& node, std::vector<WrittenInFull>& in_
   const auto flag = [&](const char* name) {
     return h5::has(metadata.get(), name) && h5::read_integer(metadata.get(), name, at) != 0;
   };
-  if (auto* p = node.as<LifParams>()) p->spike_at_threshold = flag(meta::kSpikeAtThreshold);
-  if (auto* p = node.as<IfParams>()) p->spike_at_threshold = flag(meta::kSpikeAtThreshold);
+  set_firing_rule(node, {flag(meta::kSpikeAtThreshold), flag(meta::kSoftReset)});
   for (const auto& entry : elementwise_parameters(node)) {
     const std::string key = std::string(entry.first) + meta::kShapeSuffix;
     std::vector<std::int64_t> dimensions;
@@ -230,6 +280,7 @@ void read_node_metadata(hid_t group, Node& node, std::vector<WrittenInFull>& in_
     in_full.push_back({node.name, entry.first, h5::read_integers(metadata.get(), key, at, dimensions)});
   }
   if (auto* p = node.as<Conv2dParams>()) {
+    if (h5::has(metadata.get(), meta::kGroups)) restore_groups(*p, metadata.get(), at);
     p->quantised = read_quantised(metadata.get(), p->weight, at);
     const auto& bias = p->bias.data;
     const bool zeros = std::all_of(bias.begin(), bias.end(), [](float b) { return b == 0; });
@@ -272,7 +323,8 @@ std::vector<std::pair<std::string, std::string>> read_edges(hid_t graph, const h
 
 class GraphReader {
  public:
-  GraphReader(std::string file, bool ours) : file_(std::move(file)), ours_(ours) {}
+  GraphReader(std::string file, bool ours, NirFindings* findings)
+      : file_(std::move(file)), ours_(ours), findings_(findings) {}
 
   FlatGraph read(hid_t root) {
     read_graph(root, "", 0);
@@ -293,10 +345,12 @@ class GraphReader {
       const h5::Handle group = h5::open_group(nodes.get(), child, at);
       const std::string type = h5::read_string(group.get(), "type", at);
       if (type == "NIRGraph") {
+        note(name, "nested graph: its nodes are named " + name + ".<node>");
         nested[name] = read_graph(group.get(), name + ".", depth + 1);
         continue;
       }
       Node node{name, read_params(group.get(), type, at)};
+      note_parameters(group.get(), node);
       if (ours_) read_node_metadata(group.get(), node, flat_.in_full, at);
       if (type == "Input") own.inputs.push_back(name);
       if (type == "Output") own.outputs.push_back(name);
@@ -306,11 +360,69 @@ class GraphReader {
       }
     }
     const h5::Where edges_at = where.in("edges");
-    for (const auto& [from, to] : read_edges(graph, where)) {
+    auto edges = read_edges(graph, where);
+    if (findings_ != nullptr) repair_names(edges, h5::child_names(nodes.get(), where), prefix);
+    for (const auto& [from, to] : edges) {
       flat_.edges.push_back(
           {resolve(prefix + from, nested, false, edges_at), resolve(prefix + to, nested, true, edges_at)});
     }
     return own;
+  }
+
+  void note(const std::string& node, const std::string& what) {
+    if (findings_ != nullptr && !ours_) findings_->notes.push_back({node, what});
+  }
+
+  void note_parameters(hid_t group, Node& node) {
+    if (findings_ == nullptr || ours_) return;
+    for (const char* optional : {"v_reset", "w_in"}) {
+      for (const auto& entry : elementwise_parameters(node)) {
+        if (entry.first != std::string(optional) || h5::has(group, optional)) continue;
+        note(node.name, std::string("no ") + optional + ": " + (std::string(optional) == "w_in" ? "1" : "0"));
+      }
+    }
+    std::string single;
+    for (const auto& [name, parameter] : elementwise_parameters(node)) {
+      if (parameter->data.size() == 1 && h5::has(group, name))
+        single += (single.empty() ? "" : ", ") + std::string(name);
+    }
+    if (!single.empty()) note(node.name, "one value each for the whole layer: " + single);
+    if (node.as<Conv2dParams>() != nullptr) {
+      if (!h5::has(group, "input_shape")) note(node.name, "no input_shape: taken from the edges");
+      if (h5::is_string(group, "padding"))
+        note(node.name, "padding as a word: taken for " + padding_text(node));
+    }
+    auto* flatten = node.as<FlattenParams>();
+    if (flatten != nullptr && flatten->start_dim == 1) {
+      note(node.name, "start_dim 1 counts the batch, as PyTorch does and NIR does not: taken for 0, -1");
+      *flatten = {};
+    }
+  }
+
+  static std::string padding_text(const Node& node) {
+    const auto& padding = node.as<Conv2dParams>()->padding;
+    return shape_text({padding[0], padding[1]});
+  }
+
+  /// A name in edges that no node has means the one node that no edge names.
+  void repair_names(std::vector<std::pair<std::string, std::string>>& edges,
+                    const std::vector<std::string>& nodes, const std::string& prefix) {
+    std::set<std::string> unknown, idle(nodes.begin(), nodes.end());
+    for (const auto& [from, to] : edges) {
+      for (const std::string* end : {&from, &to}) {
+        if (std::find(nodes.begin(), nodes.end(), *end) == nodes.end()) unknown.insert(*end);
+        idle.erase(*end);
+      }
+    }
+    if (unknown.size() != 1 || idle.size() != 1) return;
+    const std::string& wrong = *unknown.begin();
+    const std::string& right = *idle.begin();
+    for (auto& [from, to] : edges) {
+      if (from == wrong) from = right;
+      if (to == wrong) to = right;
+    }
+    note(prefix + right, "edges name '" + wrong + "', which is not there: taken for '" + right +
+                             "', the only node without edges");
   }
 
   /// The flat node that an edge's end means: a nested graph stands for its Output (source) or Input (target).
@@ -333,6 +445,7 @@ class GraphReader {
 
   std::string file_;
   bool ours_;
+  NirFindings* findings_;
   FlatGraph flat_;
 };
 
@@ -460,7 +573,7 @@ void read_graph_metadata(Network& network, hid_t metadata, const h5::Where& wher
     network.genotype = h5::read_string(metadata, meta::kGenotype, where);
 }
 
-Network read_in_process(const std::string& path) {
+Network read_in_process(const std::string& path, NirFindings* findings) {
   const h5::Silence silence;
   const h5::Where top{path, "/"};
   const h5::Handle file = h5::open_file(path, kKind);
@@ -482,7 +595,13 @@ Network read_in_process(const std::string& path) {
     ours = true;
   }
 
-  FlatGraph graph = GraphReader(path, ours).read(root.get());
+  if (findings != nullptr) {
+    *findings = {};
+    findings->ours = ours;
+    findings->gives_dt = metadata.valid() && h5::has(metadata.get(), meta::kDt);
+    if (h5::has(file.get(), "version")) findings->version = h5::read_string(file.get(), "version", top);
+  }
+  FlatGraph graph = GraphReader(path, ours, findings).read(root.get());
   remove_ports(graph, path);
   const hid_t own = ours ? metadata.get() : -1;
   Network network = build(graph, node_order(own, graph, metadata_at), path);
@@ -502,9 +621,9 @@ Network read_in_process(const std::string& path) {
 
 }  // namespace
 
-Network read_nir(const std::string& path) {
-  try_in_child(path, kKind, [&] { read_in_process(path); });
-  return read_in_process(path);
+Network read_nir(const std::string& path, NirFindings* findings) {
+  try_in_child(path, kKind, [&] { read_in_process(path, findings); });
+  return read_in_process(path, findings);
 }
 
 }  // namespace spikeloop::traces

@@ -111,6 +111,9 @@ Dataset make_shapes(std::int64_t train_images, std::int64_t test_images, std::ui
 }
 
 Dataset open_shapes(const DatasetOptions& options) {
+  if (!options.dir.empty())  // who gives a folder wants what is in it
+    throw InputError("command line", "--data", "it beside dataset shapes, which is made on the fly",
+                     "another --dataset, or no --data");
   Dataset dataset = make_shapes(10000, 2000, options.seed);
   if (!options.train) dataset.train = nullptr;
   if (!options.test) dataset.test = nullptr;

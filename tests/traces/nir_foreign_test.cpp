@@ -59,10 +59,10 @@ TEST_F(ForeignNir, TwoLifLayersInDoublePrecision) {
                   20.0F);
 }
 
-TEST_F(ForeignNir, UnsupportedTypeIsNamedWithThePathIntoTheNestedGraph) {
+TEST_F(ForeignNir, AnEdgeOfTheNestedGraphNamesNoNode) {
   test::expect_input_error(
       [&] { read_nir(file("braille_subgraph.nir")); },
-      {"braille_subgraph.nir", "node 'lif1.lif1'", "type CubaLIF", "expected one of Input"});
+      {"braille_subgraph.nir", "node 'lif1'/edges", "an edge with 'lif1.lif'", "the name of a node"});
 }
 
 TEST_F(ForeignNir, RoundTripAsOurs) {

@@ -19,6 +19,7 @@ PARAMETERS = {
     "SumPool2d": {"kernel_size", "stride", "padding"},
     "Flatten": {"start_dim", "end_dim", "input_type"},
     "Threshold": {"threshold"},
+    "CubaLIF": {"tau_syn", "tau_mem", "r", "v_leak", "w_in", "v_threshold", "v_reset"},
     "IF": {"r", "v_threshold", "v_reset"},
     "LIF": {"tau", "r", "v_leak", "v_threshold", "v_reset"},
 }
@@ -64,13 +65,42 @@ def check(path):
                 else:
                     assert item.dtype == np.float32 and np.isfinite(item[()]).all(), item.name
                     neuron_shapes.add(item.shape)
-            if kind in ("LIF", "IF", "Scale", "Threshold"):
+            if kind in ("LIF", "IF", "CubaLIF", "Scale", "Threshold"):
                 assert len(neuron_shapes) == 1 and len(next(iter(neuron_shapes))) in (1, 3), name
             if kind == "Conv2d":
                 for key in ("stride", "padding", "dilation", "input_shape"):
                     assert node[key].shape == (2,), name
                 assert node["groups"].shape == () and node["weight"].ndim == 4
+    check_types(root)
     print("ok")
+
+
+def types(node):
+    """Input and output shape of a node as the reference library infers them (None: from its input)."""
+    kind = text(node["type"])
+    if kind in ("Input", "Output"):
+        return node["shape"][()], node["shape"][()]
+    if kind in ("Affine", "Linear"):
+        return node["weight"].shape[1:], node["weight"].shape[:1]
+    if kind == "Conv2d":  # nir/ir/conv.py: whatever groups says, and as if the kernel were square
+        w = node["weight"].shape
+        window = node["dilation"][()] * (w[2] - 1) + 1
+        size = (node["input_shape"][()] + 2 * node["padding"][()] - window) // node["stride"][()] + 1
+        return (w[1], *node["input_shape"][()]), (w[0], *size)
+    if kind == "Flatten":
+        return node["input_type"][()], [np.prod(node["input_type"][()])]
+    if kind in ("AvgPool2d", "SumPool2d"):
+        return None
+    shape = next(node[key].shape for key in PARAMETERS[kind])
+    return shape, shape
+
+
+def check_types(root):
+    """nir.read's type check: what leaves a node must be what the next one takes."""
+    for a, b in root["edges"][()]:
+        source, target = types(root["nodes"][a.decode()]), types(root["nodes"][b.decode()])
+        if source is not None and target is not None:
+            assert np.array_equal(source[1], target[0]), (a, source[1], b, target[0])
 
 
 def copy_with_lzf(source, target):

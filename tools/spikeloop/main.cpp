@@ -20,10 +20,12 @@ struct Command {
   const char* text;  ///< nullptr: not listed
 };
 
-constexpr std::array<Command, 9> kCommands{{
+constexpr std::array<Command, 11> kCommands{{
     {"search", search_command, "search a network for a chip: propose, score, train, measure, pick"},
     {"train", train_command, "train one network"},
     {"test", test_command, "how well a network does: accuracy, confusions, firing rates"},
+    {"import", import_command, "read a NIR file of another framework, and tell what was decided"},
+    {"quantise", quantise_command, "round a network's weights to 2 to 8 bits, layer by layer"},
     {"trace", trace_command, "record the spikes of a network on test images"},
     {"datasets", datasets_command, "list the data sets, or check one and say what is in it"},
     {"study", study_command, "look into a search's study: status, best, show, export"},
@@ -70,10 +72,11 @@ int run(const std::vector<std::string>& words) {
     if (command.text != nullptr) names.emplace_back(command.name);
   }
   const std::string nearest = nearest_word(name, names);
-  throw InputError("command line", "command", '"' + name + '"',
-                   nearest.empty()
-                       ? "search, train, test, trace, datasets, study, sweep, verify, help or version"
-                       : nearest);
+  throw InputError(
+      "command line", "command", '"' + name + '"',
+      nearest.empty()
+          ? "search, train, test, import, quantise, trace, datasets, study, sweep, verify, help or version"
+          : nearest);
 }
 
 }  // namespace

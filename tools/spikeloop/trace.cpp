@@ -11,6 +11,7 @@
 #include "tools/spikeloop/options.h"
 #include "traces/network.h"
 #include "traces/nir.h"
+#include "traces/spike_export.h"
 #include "traces/spike_trace.h"
 #include "traces/support/error.h"
 
@@ -51,20 +52,23 @@ void check_suits(const traces::Network& network, const std::string& file, const 
 }  // namespace
 
 int trace_command(const std::vector<std::string>& arguments) {
-  std::string network_file, samples = "0-3", out;
+  std::string network_file, samples = "0-3", out, spikes;
   DataOptions data;
   CommandLine line;
   line.usage = kUsage;
   line.options.add_options()("network", po::value(&network_file)->value_name("FILE"), "the network (NIR)")(
       "samples", po::value(&samples)->value_name("LIST")->default_value(samples),
       "records of the test set, such as 0,3-5")("out", po::value(&out)->value_name("FILE"),
-                                                "where the spike trace goes (HDF5)");
+                                                "where the spike trace goes (HDF5)")(
+      "export-spikes", po::value(&spikes)->value_name("FILE"),
+      "the spikes for other tools too: .h5 (NIRData) or .csv (one sample, as SANA-FE writes)");
   add_data_options(line.options, data);
   if (!line.parse(arguments)) return 0;
   line.required("network");
   line.required("out");
   const std::vector<std::int64_t> records = parse_records(samples, "--samples");
   require_writable(out, "--out");
+  if (!spikes.empty()) require_writable(spikes, "--export-spikes");
   const traces::Network network = traces::read_nir(network_file);
   if (data.dataset.empty()) data.dataset = network.dataset;
   if (data.dataset.empty())
@@ -82,6 +86,7 @@ int trace_command(const std::vector<std::string>& arguments) {
                      "at most " + std::to_string(available - 1));
   check_suits(network, network_file, dataset);
   const traces::SpikeTrace trace = models::record_trace(network, dataset, *dataset.test, records);
+  if (!spikes.empty()) traces::export_spikes(spikes, trace, network.dt_s);  // first: it may refuse
   traces::write_trace(out, trace);
   std::size_t right = 0;
   for (const traces::SampleInfo& sample : trace.samples) right += sample.label == sample.prediction ? 1 : 0;

@@ -36,7 +36,7 @@ std::string damaged(std::string bytes, RandomStream& random) {
   return bytes;
 }
 
-class Damage : public testing::TestWithParam<const char*> {};
+class Damage : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Damage, EndsInSamplesOrAnInputError) {
   const TemporaryFolder folder;
@@ -66,7 +66,7 @@ TEST_P(Damage, EndsInSamplesOrAnInputError) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Datasets, Damage,
-                         testing::Values("cifar100", "mnist", "tiny-imagenet", "nmnist", "dvs128-gesture",
+                         ::testing::Values("cifar100", "mnist", "tiny-imagenet", "nmnist", "dvs128-gesture",
                                          "cifar10-dvs", "nirdata", "npz-frames"));
 
 }  // namespace

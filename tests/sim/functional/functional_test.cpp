@@ -155,6 +155,7 @@ TEST_F(FunctionalTest, ReplayOfWhatWasComputedIsThatOfATraceWithTheseSpikes) {
   FunctionalChip functional(network, plan, chip, *options.functional, "net");
   for (int n = 0; n < 2; ++n) {
     const auto result = functional.run(reader(), n);
+    trace.samples[static_cast<std::size_t>(n)].prediction = result.prediction;
     for (std::size_t s = 0; s < plan.signals.size(); ++s) {
       if (plan.signals[s].kind != Signal::Kind::kSpikes) continue;
       for (int t = 0; t < network.timesteps; ++t)

@@ -8,8 +8,7 @@
 #include "models/neuron_spec.h"
 
 /// A network that can be trained, as plain data: a graph of layers before its weights exist. Plain C++, no
-/// LibTorch. SNASNet, VGG9, LightSNN's and imported networks are all this; one class (GraphNet) trains,
-/// quantises and exports them.
+/// LibTorch. SNASNet, VGG9, LightSNN's and imported networks are all this; one class (GraphNet) trains them.
 namespace spikeloop::models::layer {
 
 enum class InputCode { kDirect, kRate, kEvents };  ///< same value each step; Bernoulli spikes; frames
@@ -18,12 +17,21 @@ struct Input {
   std::array<std::int64_t, 3> shape{3, 32, 32};  ///< [C, H, W]
   InputCode code = InputCode::kDirect;
 };
+/// How initial weights are drawn; fan_in: inputs of one output, fan_out: outputs of one input.
+struct Init {
+  enum class Kind {
+    kKaiming,  ///< uniform, bound sqrt(6 / ((1 + value^2) fan_in)); the released SNASNet's value is 2
+    kXavier,   ///< uniform, bound value sqrt(6 / (fan_in + fan_out)); SpikeSim's value is 5
+    kNormal    ///< deviation value
+  } kind = Kind::kKaiming;
+  double value = 2;
+};
 struct Conv {
   std::int64_t out_channels = 0, kernel = 3, stride = 1, padding = 1, groups = 1;
   bool bias = false;
-  double init_a = 2;  ///< Kaiming uniform: bound = sqrt(6 / ((1 + a^2) fan_in)); the released SNASNet's a is 2
+  Init init;
 };
-struct BatchNorm {};  ///< of its only input's channels, affine, eps 1e-5, momentum 0.1
+struct BatchNorm {};  ///< per channel, affine, eps 1e-5, momentum 0.1
 struct Neuron {
   NeuronSpec spec;
 };
@@ -35,25 +43,30 @@ struct Flatten {};
 struct Linear {
   std::int64_t out = 0;
   bool bias = true;
-  double init_deviation = 0.01;  ///< normal
+  Init init{Init::Kind::kNormal, 0.01};
 };
 struct Dropout {
   double probability = 0.5;  ///< one mask for all timesteps of a forward
 };
-struct Sum {};  ///< a node of a cell: the sum of its inputs (zeros when only backward edges come in and t = 0)
+/// A node of a cell: the sum of its inputs.
+struct Sum {
+  std::vector<std::int64_t>
+      shape;  ///< for a node that nothing reaches (it is zero); empty: that of its inputs
+};
 struct Vote {
   std::int64_t votes = 1;  ///< [N * votes] -> [N], mean of neighbours
 };
 struct Output {};  ///< mean over timesteps
 
-using Params = std::variant<Input, Conv, BatchNorm, Neuron, Pool, Flatten, Linear, Dropout, Sum, Vote, Output>;
+using Params =
+    std::variant<Input, Conv, BatchNorm, Neuron, Pool, Flatten, Linear, Dropout, Sum, Vote, Output>;
 
 }  // namespace spikeloop::models::layer
 
 namespace spikeloop::models {
 
 struct Layer {
-  std::string name;    ///< of the exported node
+  std::string name;  ///< of the exported node
   layer::Params params;
   std::string module;  ///< name of its parameters ("stem.0"); empty: `name`
   template <class T>
@@ -62,6 +75,8 @@ struct Layer {
   }
 };
 
+/// Several edges into a layer add up: the forward ones, then the backward ones, each in the order of `edges`.
+/// What only backward edges enter is zero at the first timestep.
 struct LayerEdge {
   int from = 0, to = 0;
   bool backward = false;  ///< carries the previous timestep's value
@@ -76,8 +91,10 @@ struct Architecture {
 };
 
 /// Throws InputError ("network", layer) for a graph that cannot be: names not unique, no or two Inputs or
-/// Outputs, a forward cycle, sizes that do not fit.
+/// Outputs, a forward cycle, sizes that do not fit, numbers out of range.
 void check(const Architecture& architecture);
+/// Layers in an order in which every forward edge goes from earlier to later; ties by index.
+std::vector<int> forward_order(const Architecture& architecture);
 /// Output shape of every layer, [C, H, W] or [N].
 std::vector<std::vector<std::int64_t>> layer_shapes(const Architecture& architecture);
 /// One JSON object and back (checkpoints hold it). Throws InputError naming `file`.

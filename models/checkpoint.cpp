@@ -38,8 +38,8 @@ void save_checkpoint(const std::string& path, const Snasnet& net, const Dataset&
   for_each_number(spec,
                   [&](const char* name, std::int64_t value) { archive.write(name, c10::IValue(value)); });
   archive.write("timesteps", c10::IValue(static_cast<std::int64_t>(spec.timesteps)));
-  archive.write("tau", c10::IValue(spec.tau));
-  archive.write("threshold", c10::IValue(spec.threshold));
+  archive.write("tau", c10::IValue(spec.neuron.tau));
+  archive.write("threshold", c10::IValue(spec.neuron.threshold));
   net->save(model);
   archive.write("model", model);
   write_atomically(path, [&](const std::string& temporary) {
@@ -70,8 +70,8 @@ Snasnet load_checkpoint(const std::string& path, std::string* dataset_name) {
     parse_cells(read("cells").toStringRef(), "cells of " + path, spec.cell1, spec.cell2);
     for_each_number(spec, [&](const char* key, std::int64_t& number) { number = read(key).toInt(); });
     spec.timesteps = static_cast<int>(read("timesteps").toInt());
-    spec.tau = read("tau").toDouble();
-    spec.threshold = read("threshold").toDouble();
+    spec.neuron.tau = read("tau").toDouble();
+    spec.neuron.threshold = read("threshold").toDouble();
     net = Snasnet(spec, 0, false);
     std::vector<std::vector<std::int64_t>> shapes;
     for (const auto& parameter : net->parameters()) shapes.push_back(parameter.sizes().vec());

@@ -133,10 +133,10 @@ class Exporter {
   /// A LIF; a BatchNorm before it becomes its input factor r and its leak potential.
   traces::LifParams lif(const torch::nn::BatchNorm2d* bn) const {
     traces::LifParams params;
-    params.tau = one(spec_.tau * kDt_s);
+    params.tau = one(spec_.neuron.tau * kDt_s);
     params.r = one(1);
     params.v_leak = one(0);
-    params.v_threshold = one(spec_.threshold);
+    params.v_threshold = one(spec_.neuron.threshold);
     params.v_reset = one(0);
     params.spike_at_threshold = true;
     if (bn != nullptr) {

@@ -16,20 +16,26 @@ namespace spikeloop::models {
 using NeuronObserver = std::function<void(const std::string& layer, int timestep, const at::Tensor& spikes,
                                           const at::Tensor& membrane)>;
 
-/// A network of an Architecture, differentiable. Parameters are named <module>.weight, <module>.bias, BatchNorm's
-/// <module>.weight/bias/running_mean/running_var, PLIF's <module>.w.
+/// A network of an Architecture, differentiable. Parameters are named <module>.weight, <module>.bias,
+/// BatchNorm's <module>.weight/bias/running_mean/running_var, PLIF's <module>.w.
 ///
-/// forward: [B, C, H, W] (the same image at every timestep) or [T, B, C, H, W] -> [B, classes], the Output's mean
-/// over timesteps.
+/// forward: [B, C, H, W] (the same image at every timestep; with rate coding spikes are drawn from it) or
+/// [T, B, C, H, W] (frames, as they are) -> [B, classes], the Output's mean over timesteps. Throws InputError
+/// for another shape.
 ///
 /// Two ways to run, equal in evaluation up to rounding:
-///   folded (default)  timesteps folded into the batch wherever no backward edge crosses; neurons over all timesteps
-///                     in one kernel; layers that see a still input run once. In training BatchNorm's statistics are
-///                     over batch and time together. Layers in a cycle of edges run step by step.
-///   stepwise          every layer at every timestep, BatchNorm's statistics per step: the released SNASNet code.
+///   folded (default)  timesteps folded into the batch wherever no backward edge crosses; neurons over all
+///   timesteps
+///                     in one kernel; layers that see a still input run once. In training BatchNorm's
+///                     statistics are over batch and time together. Layers in a cycle of edges run step by
+///                     step.
+///   stepwise          every layer at every timestep, BatchNorm's statistics per step: the released SNASNet
+///   code
+///                     (whose stem, too, runs once).
 class GraphNetImpl : public torch::nn::Module {
  public:
-  /// `seed` draws the initial weights, each layer from a stream of its own. draw_weights = false leaves them unset.
+  /// `seed` draws the initial weights, each layer from a stream of its own. draw_weights = false leaves them
+  /// unset. Throws InputError for an architecture that check() refuses.
   GraphNetImpl(const Architecture& architecture, std::uint64_t seed, bool draw_weights = true);
   at::Tensor forward(const at::Tensor& input);
 
@@ -37,20 +43,46 @@ class GraphNetImpl : public torch::nn::Module {
   std::int64_t num_parameters() const;
 
   bool stepwise = false;
-  bool keep_state = false;         ///< stepwise only: membranes live on from forward to forward
-  std::uint64_t draw_seed = 1;     ///< of dropout masks and rate coding in the next forward; moves on with each
-  NeuronObserver observer;         ///< empty: nobody watches
+  bool keep_state = false;      ///< stepwise only: membranes live on from forward to forward
+  std::uint64_t draw_seed = 1;  ///< of dropout masks and rate coding in the next forward; moves on with each
+  NeuronObserver observer;      ///< empty: nobody watches. At every timestep in the layers' order
   /// What a convolution or linear layer computes with in place of its weight (quantisation-aware training);
   /// index: of the layer. Empty: the weight itself.
   std::function<at::Tensor(std::size_t layer, const at::Tensor& weight)> weight_transform;
+  /// Empty: the mean over timesteps. Else told of the Output's value at every timestep, [T, B, classes],
+  /// which a loss per timestep takes.
+  std::function<void(const at::Tensor& outputs)> output_observer;
 
-  struct State;
-  State& state() { return *state_; }
+  /// What one layer has; undefined where it has none.
+  struct Parameters {
+    at::Tensor weight, bias;               ///< convolution, linear, BatchNorm
+    at::Tensor running_mean, running_var;  ///< BatchNorm
+    at::Tensor plif;                       ///< w of 1 / tau = sigmoid(w)
+  };
+  const Parameters& parameters_of(std::size_t layer) const { return parameters_.at(layer); }
+
+  /// Share of a new batch in BatchNorm's running statistics; negative: plain mean over all since
+  /// reset_statistics().
+  double norm_momentum = 0.1;
+  void reset_statistics();
 
  private:
+  class Forward;
+  void add_parameters(std::size_t layer, const std::vector<std::int64_t>& inputs);
+  void draw_weights(std::uint64_t seed);
+
   Architecture architecture_;
-  std::shared_ptr<State> state_;
+  std::vector<std::vector<std::int64_t>> shapes_;
+  std::vector<Parameters> parameters_;
+  std::vector<at::Tensor> membranes_;          ///< of keep_state
+  std::vector<std::int64_t> statistics_seen_;  ///< batches since reset_statistics()
 };
 TORCH_MODULE(GraphNet);
+
+/// Spikes of rate coding: spikes[t, b, ...] = u < images[b, ...] with u uniform in [0, 1) of the stream
+/// seeds[b]: values below 0 never fire, those from 1 always. float [T, B, ...], as images.
+at::Tensor rate_code(const at::Tensor& images, int timesteps, const std::vector<std::uint64_t>& seeds);
+
+constexpr double kNormEpsilon = 1e-5;
 
 }  // namespace spikeloop::models

@@ -32,8 +32,8 @@ void check(const SnasnetSpec& spec) {
   require(spec.hidden >= 0, "hidden neurons", spec.hidden, "at least 0");
   require(spec.classes >= 1 && spec.votes >= 1, "classes and votes", spec.classes * spec.votes, "at least 1");
   require(spec.timesteps >= 1, "timesteps", spec.timesteps, "at least 1");
-  require(spec.tau >= 1.0, "tau", spec.tau, "at least 1 (in timesteps)");
-  require(spec.threshold > 0, "threshold", spec.threshold, "above 0");
+  require(spec.neuron.tau >= 1.0, "tau", spec.neuron.tau, "at least 1 (in timesteps)");
+  require(spec.neuron.threshold > 0, "threshold", spec.neuron.threshold, "above 0");
   const std::int64_t map = (spec.input_size + spec.stem_stride - 1) / spec.stem_stride / 2;
   require(map >= spec.second_pool, "second pooling", spec.second_pool,
           "at most the map of cell 2 (" + std::to_string(map) + ")");
@@ -230,7 +230,7 @@ class SnasnetForward {
   }
 
   at::Tensor fire(const std::string& name, const at::Tensor& input, at::Tensor& membrane) {
-    const LifStep lif = lif_step(input, membrane, spec_.tau, spec_.threshold);
+    const LifStep lif = lif_step(input, membrane, spec_.neuron.tau, spec_.neuron.threshold);
     membrane = lif.membrane;
     if (net_.observer) net_.observer(name, step_, lif.spikes, lif.membrane);
     return lif.spikes;
@@ -252,7 +252,7 @@ class SnasnetForward {
     if (!value.defined()) value = at::zeros_like(like);
     at::Tensor& membrane = state_.cell_memory[index].membrane[from];
     if (!nodes.spikes[from].defined()) {
-      const LifStep lif = lif_step(value, membrane, spec_.tau, spec_.threshold);
+      const LifStep lif = lif_step(value, membrane, spec_.neuron.tau, spec_.neuron.threshold);
       membrane = lif.membrane;
       nodes.spikes[from] = lif.spikes;
     }

@@ -132,7 +132,7 @@ bool is_valid(const models::CellMatrix& cell) {
 
 std::string candidate_hash(const models::SnasnetSpec& spec, const std::string& dataset, std::uint64_t seed) {
   char reals[80];
-  std::snprintf(reals, sizeof reals, "%a %a", spec.tau, spec.threshold);
+  std::snprintf(reals, sizeof reals, "%a %a", spec.neuron.tau, spec.neuron.threshold);
   std::string text = "spikeloop.candidate 1\n";
   text += models::to_text(canonical(spec.cell1), canonical(spec.cell2)) + '\n';
   for (const std::int64_t value :

@@ -34,8 +34,8 @@ void for_each_field(Settings& s, Field&& field) {
   field("/network/classes", s.spec.classes);
   field("/network/votes", s.spec.votes);
   field("/network/timesteps", s.spec.timesteps);
-  field("/network/tau", s.spec.tau);
-  field("/network/threshold", s.spec.threshold);
+  field("/network/tau", s.spec.neuron.tau);
+  field("/network/threshold", s.spec.neuron.threshold);
   field("/training/epochs", s.recipe.epochs);
   field("/training/train_images", s.recipe.train_images);
   field("/training/batch", s.recipe.batch);

@@ -212,8 +212,8 @@ int verify_narrow(const Json& json, const std::string& data_dir, std::ostream& o
   spec.classes = 10;
   spec.votes = widths.at("final").get<std::int64_t>() / spec.classes;
   spec.timesteps = about.at("timesteps").get<int>();
-  spec.tau = about.at("tau").get<double>();
-  spec.threshold = about.at("threshold").get<double>();
+  spec.neuron.tau = about.at("tau").get<double>();
+  spec.neuron.threshold = about.at("threshold").get<double>();
   spec.second_pool = about.at("second_avgpooling").get<std::int64_t>();
   if (spec.channels < 1 || spec.hidden < 0 || spec.votes < 1 || spec.timesteps < 1 || spec.second_pool < 1)
     throw std::invalid_argument("\"about\" with a width, pooling or number of timesteps below 1");
@@ -246,7 +246,7 @@ int verify_narrow(const Json& json, const std::string& data_dir, std::ostream& o
       at::Tensor per_sample = at::zeros({batch}, at::kDouble);
       net->observer = [&](const std::string& module, int, const at::Tensor& spikes,
                           const at::Tensor& membrane) {
-        const at::Tensor near = (membrane - spec.threshold).abs().lt(1e-5);
+        const at::Tensor near = (membrane - spec.neuron.threshold).abs().lt(1e-5);
         calls.push_back({module, static_cast<std::int64_t>(spikes.sum().item<double>()),
                          spikes.numel() / spikes.size(0), near.sum().item<std::int64_t>()});
         per_sample += spikes.flatten(1).sum(1);

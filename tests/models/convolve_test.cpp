@@ -24,7 +24,7 @@ TEST(SpikeConvolution, EqualsTheSumOverSpikes) {
       const at::Tensor x = random_spikes({2, in, height, width}, 1, rate).contiguous(kChannelsLast);
       const at::Tensor w = random_tensor({out, in, 3, 3}, 2).to(at::kFloat);
       const at::Tensor g = random_tensor({2, out, height, width}, 3).to(at::kFloat).contiguous(kChannelsLast);
-      const at::Tensor taps = w.permute({2, 3, 1, 0}).contiguous();
+      const at::Tensor taps = w.permute({3, 2, 1, 0}).contiguous();
       at::Tensor y = at::empty({2, out, height, width}, x.options().memory_format(kChannelsLast));
       convolve_spikes(shape, x.data_ptr<float>(), taps.data_ptr<float>(), y.data_ptr<float>(), 0, 2);
       const at::Tensor exact_weight = w.to(at::kDouble).requires_grad_(true);
@@ -33,7 +33,7 @@ TEST(SpikeConvolution, EqualsTheSumOverSpikes) {
       (exact * g.to(at::kDouble)).sum().backward();
       const at::Tensor grad = at::zeros_like(taps);
       spike_weight_gradient(shape, x.data_ptr<float>(), g.data_ptr<float>(), grad.data_ptr<float>());
-      EXPECT_LE((grad.permute({3, 2, 0, 1}).to(at::kDouble) - exact_weight.grad()).abs().max().item<double>(),
+      EXPECT_LE((grad.permute({3, 2, 1, 0}).to(at::kDouble) - exact_weight.grad()).abs().max().item<double>(),
                 1e-4);
     }
   }

@@ -94,7 +94,7 @@ nlohmann::json result_of(const SearchPlaces& places) {
 TEST(SearchSettings, ReadBackAsWritten) {
   SearchSettings settings = small_settings();
   settings.recipe.lr = 0.1 + 1e-12;
-  settings.spec.tau = 4.0 / 3;
+  settings.spec.neuron.tau = 4.0 / 3;
   settings.limits.set(Cost::kEnergy, 1.0 / 3);
   settings.cell_type = CellType::kForward;
   settings.shared_cell = false;

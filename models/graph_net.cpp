@@ -1,0 +1,496 @@
+#include "models/graph_net.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <map>
+
+#include "models/graph_plan.h"
+#include "models/neurons.h"
+#include "traces/support/error.h"
+#include "traces/support/random.h"
+
+namespace spikeloop::models {
+namespace {
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+// Streams of a forward's draw_seed.
+constexpr std::uint64_t kNextForward = 0, kRateStream = 1, kDropoutStream = 2;
+
+/// Uniform in +-bound from the stream of one parameter.
+void fill_uniform(at::Tensor& weight, double bound, std::uint64_t seed) {
+  auto* data = weight.data_ptr<float>();
+  for (std::int64_t i = 0; i < weight.numel(); ++i) {
+    data[i] = static_cast<float>((2 * unit(seed, static_cast<std::uint64_t>(i)) - 1) * bound);
+  }
+}
+
+/// Normal with this deviation (Box-Muller, two at a time).
+void fill_normal(at::Tensor& weight, double deviation, std::uint64_t seed) {
+  auto* data = weight.data_ptr<float>();
+  const std::int64_t n = weight.numel();
+  for (std::int64_t i = 0; i < n; i += 2) {
+    const double u = 1.0 - unit(seed, static_cast<std::uint64_t>(i));  // (0, 1]
+    const double angle = 6.283185307179586 * unit(seed, static_cast<std::uint64_t>(i) + 1);
+    const double radius = deviation * std::sqrt(-2.0 * std::log(u));
+    data[i] = static_cast<float>(radius * std::cos(angle));
+    if (i + 1 < n) data[i + 1] = static_cast<float>(radius * std::sin(angle));
+  }
+}
+
+void fill(at::Tensor weight, const layer::Init& init, std::uint64_t seed) {
+  const auto fan_in = static_cast<double>(weight.numel() / weight.size(0));
+  const auto fan_out = static_cast<double>(weight.numel() / weight.size(1));
+  switch (init.kind) {
+    case layer::Init::Kind::kKaiming:
+      return fill_uniform(weight, std::sqrt(6.0 / ((1 + init.value * init.value) * fan_in)), seed);
+    case layer::Init::Kind::kXavier:
+      return fill_uniform(weight, init.value * std::sqrt(6.0 / (fan_in + fan_out)), seed);
+    case layer::Init::Kind::kNormal:
+      return fill_normal(weight, init.value, seed);
+  }
+}
+
+/// The module of this dotted name below `root`, made where absent. Not torch::nn::Conv2d and the like, whose
+/// constructors draw from the global generator.
+torch::nn::Module& module_at(torch::nn::Module& root, const std::string& name) {
+  torch::nn::Module* module = &root;
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const std::size_t end = std::min(name.find('.', begin), name.size());
+    const std::string word = name.substr(begin, end - begin);
+    const auto children = module->named_children();
+    const auto* child = children.find(word);
+    module = child != nullptr ? child->get()
+                              : module->register_module(word, std::make_shared<torch::nn::Module>()).get();
+    begin = end + 1;
+  }
+  return *module;
+}
+
+/// Adds up terms in the order they come; nothing is copied for a single one.
+class Adder {
+ public:
+  void add(const at::Tensor& term) {
+    if (!term.defined()) return;
+    if (!sum_.defined()) {
+      sum_ = term;
+    } else if (own_ && sum_.dim() >= term.dim()) {
+      sum_.add_(term);
+    } else {
+      sum_ = sum_ + term;
+      own_ = true;
+    }
+  }
+  const at::Tensor& sum() const { return sum_; }
+
+ private:
+  at::Tensor sum_;
+  bool own_ = false;  ///< nobody else holds the sum
+};
+
+/// Layers whose inputs hold 0 and 1 only.
+std::vector<bool> binary_inputs(const Architecture& architecture) {
+  std::vector<int> sources(architecture.layers.size(), 0);
+  std::vector<bool> binary(architecture.layers.size(), false);
+  for (const LayerEdge& edge : architecture.edges) {
+    ++sources[at(edge.to)];
+    binary[at(edge.to)] = architecture.layers[at(edge.from)].as<layer::Neuron>() != nullptr;
+  }
+  for (std::size_t i = 0; i < binary.size(); ++i) binary[i] = binary[i] && sources[i] == 1;
+  return binary;
+}
+
+}  // namespace
+
+GraphNetImpl::GraphNetImpl(const Architecture& architecture, std::uint64_t seed, bool draw)
+    : draw_seed(derive_seed(seed, 0)), architecture_(architecture) {
+  check(architecture);
+  shapes_ = layer_shapes(architecture);
+  const std::size_t count = architecture.layers.size();
+  parameters_.resize(count);
+  membranes_.resize(count);
+  statistics_seen_.resize(count, 0);
+  std::vector<std::vector<std::int64_t>> inputs(count);
+  for (const LayerEdge& edge : architecture.edges) inputs[at(edge.to)] = shapes_[at(edge.from)];
+  for (std::size_t i = 0; i < count; ++i) add_parameters(i, inputs[i]);
+  if (draw) draw_weights(seed);
+}
+
+void GraphNetImpl::add_parameters(std::size_t index, const std::vector<std::int64_t>& in) {
+  const Layer& layer = architecture_.layers[index];
+  Parameters& own = parameters_[index];
+  const std::string& name = layer.module.empty() ? layer.name : layer.module;
+  if (const auto* conv = layer.as<layer::Conv>()) {
+    torch::nn::Module& module = module_at(*this, name);
+    own.weight = module.register_parameter(
+        "weight",
+        at::empty({conv->out_channels, in[0] / conv->groups, conv->kernel, conv->kernel}, at::kFloat));
+    if (conv->bias) own.bias = module.register_parameter("bias", at::zeros({conv->out_channels}, at::kFloat));
+  } else if (const auto* linear = layer.as<layer::Linear>()) {
+    torch::nn::Module& module = module_at(*this, name);
+    own.weight = module.register_parameter("weight", at::empty({linear->out, in[0]}, at::kFloat));
+    if (linear->bias) own.bias = module.register_parameter("bias", at::zeros({linear->out}, at::kFloat));
+  } else if (layer.as<layer::BatchNorm>() != nullptr) {
+    torch::nn::Module& module = module_at(*this, name);
+    own.weight = module.register_parameter("weight", at::ones({in[0]}, at::kFloat));
+    own.bias = module.register_parameter("bias", at::zeros({in[0]}, at::kFloat));
+    own.running_mean = module.register_buffer("running_mean", at::zeros({in[0]}, at::kFloat));
+    own.running_var = module.register_buffer("running_var", at::ones({in[0]}, at::kFloat));
+  } else if (const auto* neuron = layer.as<layer::Neuron>();
+             neuron != nullptr && neuron->spec.kind == NeuronKind::kPlif) {
+    // 1 / tau = sigmoid(w)
+    own.plif = module_at(*this, name)
+                   .register_parameter("w", at::full({}, -std::log(neuron->spec.tau - 1), at::kFloat));
+  }
+}
+
+void GraphNetImpl::draw_weights(std::uint64_t seed) {
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const Layer& layer = architecture_.layers[i];
+    const auto* conv = layer.as<layer::Conv>();
+    const auto* linear = layer.as<layer::Linear>();
+    if (conv == nullptr && linear == nullptr) continue;
+    fill(parameters_[i].weight.detach(), conv != nullptr ? conv->init : linear->init,
+         derive_seed(seed, ++number));
+  }
+}
+
+std::int64_t GraphNetImpl::num_parameters() const {
+  std::int64_t count = 0;
+  for (const auto& parameter : parameters()) count += parameter.numel();
+  return count;
+}
+
+void GraphNetImpl::reset_statistics() {
+  const at::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    statistics_seen_[i] = 0;
+    if (!parameters_[i].running_mean.defined()) continue;
+    parameters_[i].running_mean.zero_();
+    parameters_[i].running_var.fill_(1);
+  }
+}
+
+/// One forward pass; holds what is needed for its length only. A value is [B, ...] where it is the same at
+/// every timestep (still), else [T, B, ...].
+class GraphNetImpl::Forward {
+ public:
+  Forward(GraphNetImpl& net, const at::Tensor& input)
+      : net_(net),
+        layers_(net.architecture_.layers),
+        timesteps_(net.architecture_.timesteps),
+        binary_(binary_inputs(net.architecture_)),
+        value_(layers_.size()),
+        steps_(layers_.size()),
+        forward_(layers_.size()),
+        backward_(layers_.size()) {
+    for (const LayerEdge& edge : net.architecture_.edges) {
+      (edge.backward ? backward_ : forward_)[at(edge.to)].push_back(edge.from);
+    }
+    take(input);
+    still_ = still_layers(net.architecture_, input_.dim() == 4);
+    plan_ = plan_of(net.architecture_, still_, net.stepwise);
+    all_ = static_cast<bool>(net.observer) || (net.stepwise && net.keep_state);
+  }
+
+  at::Tensor run() {
+    at::Tensor result;
+    for (const Block& block : plan_.blocks) {
+      if (block.stepwise) {
+        run_steps(block);
+        continue;
+      }
+      const int layer = block.layers.front();
+      if (!all_ && !plan_.used[at(layer)]) continue;
+      run_folded(layer);
+      if (layers_[at(layer)].as<layer::Output>() != nullptr) result = value_[at(layer)];
+    }
+    net_.draw_seed = derive_seed(net_.draw_seed, kNextForward);
+    if (still_.at(output_)) return result;
+    if (net_.output_observer) net_.output_observer(result);
+    return result.mean(0);
+  }
+
+ private:
+  void take(const at::Tensor& input) {
+    std::size_t index = 0;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (layers_[i].as<layer::Input>() != nullptr) index = i;
+      if (layers_[i].as<layer::Output>() != nullptr) output_ = i;
+    }
+    const auto* params = layers_[index].as<layer::Input>();
+    const at::IntArrayRef shape(params->shape.data(), params->shape.size());
+    const bool frames = input.dim() == 5;
+    const std::string wanted = "[" + std::to_string(timesteps_) +
+                               " timesteps, batch, channels, height, width] or "
+                               "[batch, channels, height, width] with " +
+                               c10::str(shape);
+    if ((input.dim() != 4 && !frames) || input.sizes().slice(frames ? 2 : 1) != shape ||
+        (frames && input.size(0) != timesteps_)) {
+      throw InputError("network", "input", "a shape of " + c10::str(input.sizes()), wanted);
+    }
+    if (!frames && params->code == layer::InputCode::kEvents) {
+      throw InputError("network", "input", "still images of shape " + c10::str(input.sizes()),
+                       "frames: the network's input is events");
+    }
+    input_ = input;
+    batch_ = input.size(frames ? 1 : 0);
+    if (frames || params->code != layer::InputCode::kRate) return;
+    std::vector<std::uint64_t> seeds;
+    const std::uint64_t stream = derive_seed(net_.draw_seed, kRateStream);
+    for (std::int64_t b = 0; b < batch_; ++b)
+      seeds.push_back(derive_seed(stream, static_cast<std::uint64_t>(b)));
+    input_ = rate_code(input, timesteps_, seeds);
+  }
+
+  std::vector<std::int64_t> batched(std::size_t layer) const {
+    std::vector<std::int64_t> shape = net_.shapes_[layer];
+    shape.insert(shape.begin(), batch_);
+    return shape;
+  }
+
+  at::Tensor zeros(std::size_t layer) const { return at::zeros(batched(layer), input_.options()); }
+
+  /// What the layer before a layer gives where nothing comes in yet.
+  at::Tensor zero_input(int layer) const {
+    const auto& sources = backward_[at(layer)];
+    return zeros(sources.empty() ? at(layer) : at(sources.front()));
+  }
+
+  // Folded.
+
+  /// Value of the timestep before, zero at the first.
+  at::Tensor delayed(int layer) const {
+    const at::Tensor& value = value_[at(layer)];
+    const at::Tensor moving = still_[at(layer)] ? value.unsqueeze(0).expand(with_time(value)) : value;
+    return at::cat({at::zeros_like(moving.narrow(0, 0, 1)), moving.narrow(0, 0, timesteps_ - 1)});
+  }
+  std::vector<std::int64_t> with_time(const at::Tensor& still) const {
+    std::vector<std::int64_t> shape = still.sizes().vec();
+    shape.insert(shape.begin(), timesteps_);
+    return shape;
+  }
+
+  at::Tensor gather(int layer) const {
+    Adder forward, backward;
+    for (const int from : forward_[at(layer)]) forward.add(value_[at(from)]);
+    for (const int from : backward_[at(layer)]) backward.add(delayed(from));
+    forward.add(backward.sum());
+    return forward.sum().defined() ? forward.sum() : zero_input(layer);
+  }
+
+  void run_folded(int index) {
+    const Layer& layer = layers_[at(index)];
+    at::Tensor& value = value_[at(index)];
+    if (layer.as<layer::Input>() != nullptr) {
+      value = input_;
+      return;
+    }
+    const at::Tensor x = gather(index);
+    if (const auto* neuron = layer.as<layer::Neuron>()) {
+      value = fire(index, neuron->spec, moving(index, x) ? x : x.unsqueeze(0).expand(with_time(x)));
+    } else if (layer.as<layer::Dropout>() != nullptr) {
+      value = drop(index, x);
+    } else if (still_[at(index)]) {
+      value = apply(index, x);
+    } else {
+      const at::Tensor y = apply(index, x.flatten(0, 1));
+      std::vector<std::int64_t> shape = batched(at(index));
+      shape.insert(shape.begin(), timesteps_);
+      value = y.reshape(shape);
+    }
+  }
+  /// Whether the input of a layer has a time axis.
+  bool moving(int layer, const at::Tensor& x) const {
+    const auto& sources = forward_[at(layer)].empty() ? backward_[at(layer)] : forward_[at(layer)];
+    return x.dim() == static_cast<std::int64_t>(net_.shapes_[at(sources.front())].size()) + 2;
+  }
+
+  at::Tensor fire(int index, const NeuronSpec& spec, const at::Tensor& x) {
+    NeuronParameters parameters;
+    parameters.plif_weight = net_.parameters_[at(index)].plif;
+    parameters.all_membranes = static_cast<bool>(net_.observer);
+    const NeuronOutput output = run_neurons(x, {}, spec, parameters);
+    for (int t = 0; t < timesteps_ && net_.observer; ++t) {
+      net_.observer(layers_[at(index)].name, t, output.spikes[t], output.membranes[t]);
+    }
+    return output.spikes;
+  }
+
+  at::Tensor fire_step(int index, const NeuronSpec& spec, const at::Tensor& x, at::Tensor& membrane, int t) {
+    NeuronParameters parameters;
+    parameters.plif_weight = net_.parameters_[at(index)].plif;
+    const NeuronOutput output = run_neurons(x.unsqueeze(0), membrane, spec, parameters);
+    membrane = output.membrane;
+    const at::Tensor spikes = output.spikes.squeeze(0);
+    if (net_.observer) net_.observer(layers_[at(index)].name, t, spikes, membrane);
+    return spikes;
+  }
+
+  // Step by step.
+
+  /// A value of another block at timestep t.
+  at::Tensor from_outside(int layer, int t) {
+    if (still_[at(layer)]) return value_[at(layer)];
+    auto& steps = steps_[at(layer)];
+    if (steps.empty()) steps = value_[at(layer)].unbind(0);
+    return steps[at(t)];
+  }
+
+  at::Tensor gather_step(int layer, int t) {
+    const int own = plan_.block_of[at(layer)];
+    const auto inside = [&](int from) { return plan_.block_of[at(from)] == own; };
+    Adder forward, backward;
+    for (const int from : forward_[at(layer)]) {
+      forward.add(inside(from) ? now_[at(from)] : from_outside(from, t));
+    }
+    for (const int from : backward_[at(layer)]) {
+      if (t > 0) backward.add(inside(from) ? before_[at(from)] : from_outside(from, t - 1));
+    }
+    forward.add(backward.sum());
+    return forward.sum().defined() ? forward.sum() : zero_input(layer);
+  }
+
+  void run_steps(const Block& block) {
+    now_.assign(layers_.size(), {});
+    before_.assign(layers_.size(), {});
+    std::vector<at::Tensor> membranes(layers_.size());
+    if (net_.stepwise && net_.keep_state) {
+      for (const int layer : block.layers) {
+        const at::Tensor& kept = net_.membranes_[at(layer)];
+        if (kept.defined()) membranes[at(layer)] = kept.detach();
+      }
+    }
+    std::vector<std::vector<at::Tensor>> record(layers_.size());
+    for (int t = 0; t < timesteps_; ++t) {
+      for (const int index : block.layers) {
+        const auto i = at(index);
+        if (!all_ && !(plan_.used[i] && (t + 1 < timesteps_ || plan_.needed_last[i]))) continue;
+        const at::Tensor x = gather_step(index, t);
+        if (const auto* neuron = layers_[i].as<layer::Neuron>()) {
+          now_[i] = fire_step(index, neuron->spec, x, membranes[i], t);
+        } else if (layers_[i].as<layer::Dropout>() != nullptr) {
+          now_[i] = drop(index, x);
+        } else {
+          now_[i] = apply(index, x);
+        }
+        if (plan_.read_outside[i]) record[i].push_back(now_[i]);
+      }
+      std::swap(now_, before_);
+    }
+    for (const int layer : block.layers) {
+      if (!record[at(layer)].empty()) value_[at(layer)] = stack_steps(record[at(layer)]);
+      if (net_.keep_state) net_.membranes_[at(layer)] = membranes[at(layer)];
+    }
+  }
+
+  // One layer, [N, ...] -> [N, ...]
+
+  at::Tensor weight_of(std::size_t index) const {
+    const at::Tensor& weight = net_.parameters_[index].weight;
+    return net_.weight_transform ? net_.weight_transform(index, weight) : weight;
+  }
+
+  at::Tensor apply(int index, const at::Tensor& x) {
+    const Layer& layer = layers_[at(index)];
+    const Parameters& own = net_.parameters_[at(index)];
+    if (const auto* conv = layer.as<layer::Conv>()) {
+      const at::Tensor y =
+          convolve(x, weight_of(at(index)), conv->stride, conv->padding, conv->groups, binary_[at(index)]);
+      return own.bias.defined() ? y + own.bias.view({-1, 1, 1}) : y;
+    }
+    if (layer.as<layer::Linear>() != nullptr) return at::linear(x, weight_of(at(index)), own.bias);
+    if (layer.as<layer::BatchNorm>() != nullptr) return normalise(index, x);
+    if (const auto* pool = layer.as<layer::Pool>()) return apply_pool(*pool, x);
+    if (layer.as<layer::Flatten>() != nullptr) return x.flatten(1);
+    if (const auto* vote = layer.as<layer::Vote>()) {
+      return x.view({x.size(0), x.size(1) / vote->votes, vote->votes}).mean(2);
+    }
+    return x;  // Sum, Output
+  }
+
+  at::Tensor normalise(int index, const at::Tensor& x) {
+    const Parameters& own = net_.parameters_[at(index)];
+    double momentum = net_.norm_momentum;
+    if (net_.is_training()) {
+      const std::int64_t seen = ++net_.statistics_seen_[at(index)];
+      if (momentum < 0) momentum = 1.0 / static_cast<double>(seen);
+    }
+    if (!net_.is_training()) {
+      return batch_norm_eval(x, own.weight, own.bias, own.running_mean, own.running_var, kNormEpsilon);
+    }
+    return batch_norm_train(x, own.weight, own.bias, own.running_mean, own.running_var, momentum,
+                            kNormEpsilon);
+  }
+
+  static at::Tensor apply_pool(const layer::Pool& pool, const at::Tensor& x) {
+    if (pool.kind == layer::Pool::Kind::kMax) {
+      return at::max_pool2d(x, pool.kernel, pool.stride, pool.padding);
+    }
+    const bool average = pool.kind == layer::Pool::Kind::kAverage;
+    if (average && pool.kernel == 3 && pool.stride == 1 && pool.padding == 1) return average_pool3x3(x);
+    return at::avg_pool2d(x, pool.kernel, pool.stride, pool.padding, false, true,
+                          average ? c10::nullopt : c10::optional<std::int64_t>(1));
+  }
+
+  /// Dropout with one mask for the whole forward pass.
+  at::Tensor drop(int index, const at::Tensor& x) {
+    const double probability = layers_[at(index)].as<layer::Dropout>()->probability;
+    if (!net_.is_training() || probability <= 0) return x;
+    at::Tensor& mask = masks_[index];
+    if (!mask.defined()) {
+      const std::uint64_t stream = derive_seed(net_.draw_seed, kDropoutStream + at(index));
+      mask = at::empty(batched(at(index)), at::kFloat);
+      auto* data = mask.data_ptr<float>();
+      const auto kept = static_cast<float>(1 / (1 - probability));
+      for (std::int64_t i = 0; i < mask.numel(); ++i) {
+        data[i] = unit(stream, static_cast<std::uint64_t>(i)) < probability ? 0.0F : kept;
+      }
+      mask = mask.to(x.options());
+    }
+    return x * mask;
+  }
+
+  GraphNetImpl& net_;
+  const std::vector<Layer>& layers_;
+  const int timesteps_;
+  std::int64_t batch_ = 0;
+  std::size_t output_ = 0;
+  at::Tensor input_;
+  GraphPlan plan_;
+  bool all_ = false;  ///< also layers that the Output does not need
+  std::vector<bool> still_, binary_;
+  std::vector<at::Tensor> value_;
+  std::vector<std::vector<at::Tensor>> steps_;  ///< of a value that a stepwise block reads
+  std::vector<std::vector<int>> forward_, backward_;
+  std::vector<at::Tensor> now_, before_;  ///< of the running stepwise block
+  std::map<int, at::Tensor> masks_;
+};
+
+at::Tensor GraphNetImpl::forward(const at::Tensor& input) { return Forward(*this, input).run(); }
+
+at::Tensor rate_code(const at::Tensor& images, int timesteps, const std::vector<std::uint64_t>& seeds) {
+  const at::Tensor x = images.detach().to(at::kFloat).cpu().contiguous();
+  std::vector<std::int64_t> shape = x.sizes().vec();
+  shape.insert(shape.begin(), timesteps);
+  at::Tensor spikes = at::empty(shape, at::kFloat);
+  const std::int64_t size = x.size(0) > 0 ? x.numel() / x.size(0) : 0;
+  const auto* pixels = x.data_ptr<float>();
+  auto* out = spikes.data_ptr<float>();
+  for (std::int64_t t = 0; t < timesteps; ++t) {
+    for (std::int64_t b = 0; b < x.size(0); ++b) {
+      for (std::int64_t i = 0; i < size; ++i) {
+        const double u =
+            unit(seeds.at(static_cast<std::size_t>(b)), static_cast<std::uint64_t>(t * size + i));
+        *out++ = u < static_cast<double>(pixels[b * size + i]) ? 1.0F : 0.0F;
+      }
+    }
+  }
+  return spikes.to(images.options());
+}
+
+}  // namespace spikeloop::models

@@ -1,6 +1,6 @@
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -13,8 +13,8 @@
 #include "models/networks.h"
 #include "models/threads.h"
 
-/// The networks of step_by_step.py as GraphNets: images per second of inference and of a training step on one
-/// thread, the best of several interleaved rounds, in CPU time. usage: graph_speed [CHANNELS=16]
+/// The networks of tests/bench/step_by_step.py as GraphNets: images per second of inference and of a training
+/// step on one thread, the best of several interleaved rounds, in CPU time. usage: graph_speed [CHANNELS=16]
 /// [TIMESTEPS=4] [BATCH=64] [ROUNDS=5]
 namespace {
 

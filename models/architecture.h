@@ -32,6 +32,10 @@ struct Conv {
   Init init;
 };
 struct BatchNorm {};  ///< per channel, affine, eps 1e-5, momentum 0.1
+/// y = weight[c] x + bias[c]: what is left of a BatchNorm in a network that was read from a file.
+struct Affine {
+  bool bias = true;
+};
 struct Neuron {
   NeuronSpec spec;
 };
@@ -59,7 +63,7 @@ struct Vote {
 struct Output {};  ///< mean over timesteps
 
 using Params =
-    std::variant<Input, Conv, BatchNorm, Neuron, Pool, Flatten, Linear, Dropout, Sum, Vote, Output>;
+    std::variant<Input, Conv, BatchNorm, Neuron, Pool, Flatten, Linear, Dropout, Sum, Vote, Output, Affine>;
 
 }  // namespace spikeloop::models::layer
 

@@ -132,6 +132,10 @@ void fields(F& f, T& p, const layer::Vote*) {
   f("votes", p.votes);
 }
 template <class F, class T>
+void fields(F& f, T& p, const layer::Affine*) {
+  f("bias", p.bias);
+}
+template <class F, class T>
 void fields(F&, T&, const layer::BatchNorm*) {}
 template <class F, class T>
 void fields(F&, T&, const layer::Flatten*) {}

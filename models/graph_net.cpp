@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <map>
+#include <set>
 
 #include "models/graph_plan.h"
 #include "models/neurons.h"
@@ -91,6 +92,11 @@ class Adder {
   bool own_ = false;  ///< nobody else holds the sum
 };
 
+/// Mixed precision keeps no membranes in half precision: small charges would be lost.
+at::Tensor single_precision(const at::Tensor& x) {
+  return x.scalar_type() == at::kHalf ? x.to(at::kFloat) : x;
+}
+
 /// Layers whose inputs hold 0 and 1 only.
 std::vector<bool> binary_inputs(const Architecture& architecture) {
   std::vector<int> sources(architecture.layers.size(), 0);
@@ -139,6 +145,10 @@ void GraphNetImpl::add_parameters(std::size_t index, const std::vector<std::int6
     own.bias = module.register_parameter("bias", at::zeros({in[0]}, at::kFloat));
     own.running_mean = module.register_buffer("running_mean", at::zeros({in[0]}, at::kFloat));
     own.running_var = module.register_buffer("running_var", at::ones({in[0]}, at::kFloat));
+  } else if (const auto* affine = layer.as<layer::Affine>()) {
+    torch::nn::Module& module = module_at(*this, name);
+    own.weight = module.register_parameter("weight", at::ones({in[0]}, at::kFloat));
+    if (affine->bias) own.bias = module.register_parameter("bias", at::zeros({in[0]}, at::kFloat));
   } else if (const auto* neuron = layer.as<layer::Neuron>();
              neuron != nullptr && neuron->spec.kind == NeuronKind::kPlif) {
     // 1 / tau = sigmoid(w)
@@ -187,13 +197,16 @@ class GraphNetImpl::Forward {
         value_(layers_.size()),
         steps_(layers_.size()),
         forward_(layers_.size()),
-        backward_(layers_.size()) {
+        backward_(layers_.size()),
+        affine_(layers_.size()),
+        weights_(layers_.size()) {
     for (const LayerEdge& edge : net.architecture_.edges) {
       (edge.backward ? backward_ : forward_)[at(edge.to)].push_back(edge.from);
     }
     take(input);
     still_ = still_layers(net.architecture_, input_.dim() == 4);
     plan_ = plan_of(net.architecture_, still_, net.stepwise);
+    if (!net.is_training()) fold_norms();
     all_ = static_cast<bool>(net.observer) || (net.stepwise && net.keep_state);
   }
 
@@ -237,7 +250,7 @@ class GraphNetImpl::Forward {
       throw InputError("network", "input", "still images of shape " + c10::str(input.sizes()),
                        "frames: the network's input is events");
     }
-    input_ = input;
+    input_ = net_.input_transform ? net_.input_transform(input) : input;
     batch_ = input.size(frames ? 1 : 0);
     if (frames || params->code != layer::InputCode::kRate) return;
     std::vector<std::uint64_t> seeds;
@@ -245,6 +258,38 @@ class GraphNetImpl::Forward {
     for (std::int64_t b = 0; b < batch_; ++b)
       seeds.push_back(derive_seed(stream, static_cast<std::uint64_t>(b)));
     input_ = rate_code(input, timesteps_, seeds);
+  }
+
+  // Evaluation: BatchNorm is a factor and an offset, which a neuron takes before charging, or else a
+  // convolution into its weight.
+  struct Affine {
+    at::Tensor factor, offset;
+  };
+
+  void fold_norms() {
+    std::vector<std::vector<int>> readers(layers_.size());
+    for (const LayerEdge& edge : net_.architecture_.edges) readers[at(edge.from)].push_back(edge.to);
+    const auto alone = [&](int layer) {
+      return forward_[at(layer)].size() == 1 && backward_[at(layer)].empty();
+    };
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const Parameters& own = net_.parameters_[i];
+      if (layers_[i].as<layer::BatchNorm>() == nullptr || !alone(static_cast<int>(i))) continue;
+      const bool neurons = std::all_of(readers[i].begin(), readers[i].end(), [&](int reader) {
+        return layers_[at(reader)].as<layer::Neuron>() != nullptr && alone(reader);
+      });
+      const int source = forward_[i].front();
+      const bool convolution =
+          layers_[at(source)].as<layer::Conv>() != nullptr && readers[at(source)].size() == 1;
+      if (!neurons && !convolution) continue;
+      const at::Tensor factor = own.weight / (own.running_var + kNormEpsilon).sqrt();
+      const Affine affine{factor, own.bias - own.running_mean * factor};
+      if (!neurons) affine_[at(source)] = affine;
+      for (const int reader : readers[i]) {
+        if (neurons) affine_[at(reader)] = affine;
+      }
+      taken_over_.insert(static_cast<int>(i));
+    }
   }
 
   std::vector<std::int64_t> batched(std::size_t layer) const {
@@ -266,13 +311,21 @@ class GraphNetImpl::Forward {
   /// Value of the timestep before, zero at the first.
   at::Tensor delayed(int layer) const {
     const at::Tensor& value = value_[at(layer)];
-    const at::Tensor moving = still_[at(layer)] ? value.unsqueeze(0).expand(with_time(value)) : value;
+    const at::Tensor moving = still_[at(layer)] ? every_step(value) : value;
     return at::cat({at::zeros_like(moving.narrow(0, 0, 1)), moving.narrow(0, 0, timesteps_ - 1)});
   }
-  std::vector<std::int64_t> with_time(const at::Tensor& still) const {
+  /// A still value at every timestep, without copies.
+  at::Tensor every_step(const at::Tensor& still) const {
     std::vector<std::int64_t> shape = still.sizes().vec();
     shape.insert(shape.begin(), timesteps_);
-    return shape;
+    return still.unsqueeze(0).expand(shape);
+  }
+
+  /// [T * B, ...] of a layer as [T, B, ...].
+  at::Tensor with_time(std::size_t layer, const at::Tensor& folded) const {
+    std::vector<std::int64_t> shape = batched(layer);
+    shape.insert(shape.begin(), folded.size(0) / std::max<std::int64_t>(batch_, 1));
+    return folded.reshape(shape);
   }
 
   at::Tensor gather(int layer) const {
@@ -292,16 +345,13 @@ class GraphNetImpl::Forward {
     }
     const at::Tensor x = gather(index);
     if (const auto* neuron = layer.as<layer::Neuron>()) {
-      value = fire(index, neuron->spec, moving(index, x) ? x : x.unsqueeze(0).expand(with_time(x)));
+      value = fire(index, neuron->spec, moving(index, x) ? x : every_step(x));
     } else if (layer.as<layer::Dropout>() != nullptr) {
       value = drop(index, x);
     } else if (still_[at(index)]) {
       value = apply(index, x);
     } else {
-      const at::Tensor y = apply(index, x.flatten(0, 1));
-      std::vector<std::int64_t> shape = batched(at(index));
-      shape.insert(shape.begin(), timesteps_);
-      value = y.reshape(shape);
+      value = with_time(at(index), apply(index, x.flatten(0, 1)));
     }
   }
   /// Whether the input of a layer has a time axis.
@@ -310,11 +360,18 @@ class GraphNetImpl::Forward {
     return x.dim() == static_cast<std::int64_t>(net_.shapes_[at(sources.front())].size()) + 2;
   }
 
-  at::Tensor fire(int index, const NeuronSpec& spec, const at::Tensor& x) {
+  NeuronParameters neuron_parameters(int index) const {
     NeuronParameters parameters;
     parameters.plif_weight = net_.parameters_[at(index)].plif;
+    parameters.factor = affine_[at(index)].factor;
+    parameters.offset = affine_[at(index)].offset;
+    return parameters;
+  }
+
+  at::Tensor fire(int index, const NeuronSpec& spec, const at::Tensor& x) {
+    NeuronParameters parameters = neuron_parameters(index);
     parameters.all_membranes = static_cast<bool>(net_.observer);
-    const NeuronOutput output = run_neurons(x, {}, spec, parameters);
+    const NeuronOutput output = run_neurons(single_precision(x), {}, spec, parameters);
     for (int t = 0; t < timesteps_ && net_.observer; ++t) {
       net_.observer(layers_[at(index)].name, t, output.spikes[t], output.membranes[t]);
     }
@@ -322,9 +379,8 @@ class GraphNetImpl::Forward {
   }
 
   at::Tensor fire_step(int index, const NeuronSpec& spec, const at::Tensor& x, at::Tensor& membrane, int t) {
-    NeuronParameters parameters;
-    parameters.plif_weight = net_.parameters_[at(index)].plif;
-    const NeuronOutput output = run_neurons(x.unsqueeze(0), membrane, spec, parameters);
+    const NeuronOutput output =
+        run_neurons(single_precision(x).unsqueeze(0), membrane, spec, neuron_parameters(index));
     membrane = output.membrane;
     const at::Tensor spikes = output.spikes.squeeze(0);
     if (net_.observer) net_.observer(layers_[at(index)].name, t, spikes, membrane);
@@ -337,7 +393,8 @@ class GraphNetImpl::Forward {
   at::Tensor from_outside(int layer, int t) {
     if (still_[at(layer)]) return value_[at(layer)];
     auto& steps = steps_[at(layer)];
-    if (steps.empty()) steps = value_[at(layer)].unbind(0);
+    // Split and cat along the batch keep the memory format, which unbind's gradient and stack do not.
+    if (steps.empty()) steps = value_[at(layer)].flatten(0, 1).split(batch_);
     return steps[at(t)];
   }
 
@@ -383,28 +440,39 @@ class GraphNetImpl::Forward {
       std::swap(now_, before_);
     }
     for (const int layer : block.layers) {
-      if (!record[at(layer)].empty()) value_[at(layer)] = stack_steps(record[at(layer)]);
+      if (!record[at(layer)].empty()) value_[at(layer)] = with_time(at(layer), at::cat(record[at(layer)]));
       if (net_.keep_state) net_.membranes_[at(layer)] = membranes[at(layer)];
     }
   }
 
   // One layer, [N, ...] -> [N, ...]
 
-  at::Tensor weight_of(std::size_t index) const {
-    const at::Tensor& weight = net_.parameters_[index].weight;
-    return net_.weight_transform ? net_.weight_transform(index, weight) : weight;
+  const at::Tensor& weight_of(std::size_t index) {
+    at::Tensor& weight = weights_[index];
+    if (weight.defined()) return weight;
+    weight = net_.weight_transform ? net_.weight_transform(net_, index) : net_.parameters_[index].weight;
+    if (affine_[index].factor.defined()) weight = weight * affine_[index].factor.view({-1, 1, 1, 1});
+    return weight;
+  }
+
+  at::Tensor convolution(int index, const layer::Conv& conv, const at::Tensor& x) {
+    const at::Tensor y =
+        convolve(x, weight_of(at(index)), conv.stride, conv.padding, conv.groups, binary_[at(index)]);
+    const Affine& affine = affine_[at(index)];
+    at::Tensor bias = net_.parameters_[at(index)].bias;
+    if (affine.offset.defined()) bias = bias.defined() ? bias * affine.factor + affine.offset : affine.offset;
+    return bias.defined() ? y.add_(bias.view({-1, 1, 1})) : y;
   }
 
   at::Tensor apply(int index, const at::Tensor& x) {
     const Layer& layer = layers_[at(index)];
     const Parameters& own = net_.parameters_[at(index)];
-    if (const auto* conv = layer.as<layer::Conv>()) {
-      const at::Tensor y =
-          convolve(x, weight_of(at(index)), conv->stride, conv->padding, conv->groups, binary_[at(index)]);
-      return own.bias.defined() ? y + own.bias.view({-1, 1, 1}) : y;
-    }
+    if (const auto* conv = layer.as<layer::Conv>()) return convolution(index, *conv, x);
     if (layer.as<layer::Linear>() != nullptr) return at::linear(x, weight_of(at(index)), own.bias);
-    if (layer.as<layer::BatchNorm>() != nullptr) return normalise(index, x);
+    if (layer.as<layer::BatchNorm>() != nullptr) {
+      return taken_over_.count(index) > 0 ? x : normalise(index, x);
+    }
+    if (layer.as<layer::Affine>() != nullptr) return scale(own, x);
     if (const auto* pool = layer.as<layer::Pool>()) return apply_pool(*pool, x);
     if (layer.as<layer::Flatten>() != nullptr) return x.flatten(1);
     if (const auto* vote = layer.as<layer::Vote>()) {
@@ -413,16 +481,20 @@ class GraphNetImpl::Forward {
     return x;  // Sum, Output
   }
 
+  static at::Tensor scale(const Parameters& own, const at::Tensor& x) {
+    std::vector<std::int64_t> per_channel(static_cast<std::size_t>(x.dim()) - 1, 1);
+    per_channel[0] = -1;
+    const at::Tensor y = x * own.weight.view(per_channel);
+    return own.bias.defined() ? y + own.bias.view(per_channel) : y;
+  }
+
   at::Tensor normalise(int index, const at::Tensor& x) {
     const Parameters& own = net_.parameters_[at(index)];
-    double momentum = net_.norm_momentum;
-    if (net_.is_training()) {
-      const std::int64_t seen = ++net_.statistics_seen_[at(index)];
-      if (momentum < 0) momentum = 1.0 / static_cast<double>(seen);
-    }
     if (!net_.is_training()) {
       return batch_norm_eval(x, own.weight, own.bias, own.running_mean, own.running_var, kNormEpsilon);
     }
+    const auto seen = static_cast<double>(++net_.statistics_seen_[at(index)]);
+    const double momentum = net_.norm_momentum < 0 ? 1 / seen : net_.norm_momentum;
     return batch_norm_train(x, own.weight, own.bias, own.running_mean, own.running_var, momentum,
                             kNormEpsilon);
   }
@@ -469,6 +541,9 @@ class GraphNetImpl::Forward {
   std::vector<std::vector<int>> forward_, backward_;
   std::vector<at::Tensor> now_, before_;  ///< of the running stepwise block
   std::map<int, at::Tensor> masks_;
+  std::vector<Affine> affine_;       ///< that a convolution or neuron layer takes over in evaluation
+  std::vector<at::Tensor> weights_;  ///< as computed with in this forward
+  std::set<int> taken_over_;
 };
 
 at::Tensor GraphNetImpl::forward(const at::Tensor& input) { return Forward(*this, input).run(); }

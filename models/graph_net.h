@@ -46,9 +46,11 @@ class GraphNetImpl : public torch::nn::Module {
   bool keep_state = false;      ///< stepwise only: membranes live on from forward to forward
   std::uint64_t draw_seed = 1;  ///< of dropout masks and rate coding in the next forward; moves on with each
   NeuronObserver observer;      ///< empty: nobody watches. At every timestep in the layers' order
-  /// What a convolution or linear layer computes with in place of its weight (quantisation-aware training);
-  /// index: of the layer. Empty: the weight itself.
-  std::function<at::Tensor(std::size_t layer, const at::Tensor& weight)> weight_transform;
+  /// Quantisation-aware training (train_quantised.h). What a convolution or linear layer computes with in
+  /// place of its weight, once per forward; what the Input gives in place of its input. Empty: these
+  /// themselves.
+  std::function<at::Tensor(const GraphNetImpl& net, std::size_t layer)> weight_transform;
+  std::function<at::Tensor(const at::Tensor& input)> input_transform;
   /// Empty: the mean over timesteps. Else told of the Output's value at every timestep, [T, B, classes],
   /// which a loss per timestep takes.
   std::function<void(const at::Tensor& outputs)> output_observer;

@@ -6,8 +6,9 @@
 #include <array>
 #include <cstdio>
 
+#include "models/batches.h"
 #include "models/input_code.h"
-#include "models/lif.h"
+#include "models/neurons.h"
 #include "models/threads.h"
 #include "traces/support/error.h"
 #include "traces/support/progress.h"
@@ -67,10 +68,10 @@ Layer layer_of(const Params& params) {
   return layer;
 }
 
-/// Neurons: v += rate * ((leak - v) + gain * x), spike, hard reset. An undefined leak: no leakage (IF).
+/// Neurons: v += rate * ((leak - v) + gain * x), spike, reset. An undefined leak: no leakage (IF).
 struct Neurons {
   at::Tensor rate, gain, leak, threshold, reset;
-  bool at_threshold = true;
+  bool at_threshold = true, soft = false;
 };
 
 /// A value that is integers times a unit: the quantised input, spikes, and sums of these out of pooling, also
@@ -127,12 +128,14 @@ Neurons neurons_of(const traces::Node& node, const std::vector<std::int64_t>& sh
     neurons.threshold = neuron_parameter(lif->v_threshold, shape);
     neurons.reset = neuron_parameter(lif->v_reset, shape);
     neurons.at_threshold = lif->spike_at_threshold;
+    neurons.soft = lif->soft_reset;
   } else if (const auto* plain = node.as<traces::IfParams>()) {
     // One input per timestep: frameworks that write IF take no dt into account.
     neurons.gain = neuron_parameter(plain->r, shape);
     neurons.threshold = neuron_parameter(plain->v_threshold, shape);
     neurons.reset = neuron_parameter(plain->v_reset, shape);
     neurons.at_threshold = plain->spike_at_threshold;
+    neurons.soft = plain->soft_reset;
   } else if (const auto* threshold = node.as<traces::ThresholdParams>()) {
     neurons.threshold = neuron_parameter(threshold->threshold, shape);
     neurons.at_threshold = false;
@@ -148,8 +151,9 @@ at::Tensor fire(const Neurons& neurons, const at::Tensor& x, at::Tensor& membran
   membrane.add_(change);
   const at::Tensor fired =
       neurons.at_threshold ? membrane.ge(neurons.threshold) : membrane.gt(neurons.threshold);
-  membrane = at::where(fired, neurons.reset, membrane);
-  return fired.to(at::kFloat);
+  const at::Tensor spikes = fired.to(at::kFloat);
+  membrane = neurons.soft ? membrane - spikes * neurons.threshold : at::where(fired, neurons.reset, membrane);
+  return spikes;
 }
 
 at::Tensor pool(const traces::Pool2dParams& params, const at::Tensor& x) {
@@ -168,6 +172,15 @@ struct GraphRunner::Plan {
   std::string file;
   std::vector<Step> steps;
   int output = -1;
+
+  /// Whether the input has a value for every timestep.
+  bool frames(const at::Tensor& images) const {
+    for (const auto& node : network.nodes) {
+      const auto* input = node.as<traces::InputParams>();
+      if (input != nullptr) return images.dim() == static_cast<std::int64_t>(input->shape.size()) + 2;
+    }
+    return false;
+  }
 
   at::Tensor apply(const Step& step, const at::Tensor& x, at::Tensor& membrane) const {
     const traces::Node& node = network.nodes[static_cast<std::size_t>(step.node)];
@@ -269,12 +282,14 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
   const at::NoGradGuard no_grad;
   const ThreadCount one_thread(1);
   const Plan& plan = *plan_;
-  const auto timesteps = plan.network.timesteps;
+  const bool frames = plan.frames(images);
+  const auto timesteps = frames ? images.size(0) : plan.network.timesteps;
+  const std::int64_t batch = images.size(frames ? 1 : 0);
   for (const auto& node : plan.network.nodes) {
     const auto* input = node.as<traces::InputParams>();
-    if (input != nullptr && images.sizes().slice(1) != at::IntArrayRef(input->shape)) {
+    if (input != nullptr && images.sizes().slice(frames ? 2 : 1) != at::IntArrayRef(input->shape)) {
       throw InputError(plan.file, "node " + node.name, "shape " + c10::str(at::IntArrayRef(input->shape)),
-                       "the images' shape " + c10::str(images.sizes().slice(1)));
+                       "the images' shape " + c10::str(images.sizes().slice(frames ? 2 : 1)));
     }
   }
   const at::Tensor x = images.to(at::kFloat).cpu();
@@ -282,15 +297,15 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
                                                             membrane = value;
   if (spikes != nullptr) spikes->clear();
   at::Tensor sum;
-  for (int t = 0; t < timesteps; ++t) {
+  for (std::int64_t t = 0; t < timesteps; ++t) {
     for (const Step& step : plan.steps) {
       const auto index = static_cast<std::size_t>(step.node);
       const traces::Node& node = plan.network.nodes[index];
-      if (step.still && t > 0) continue;
+      if (step.still && !frames && t > 0) continue;
       if (node.as<traces::InputParams>() != nullptr) {
-        value[index] = x;
+        value[index] = frames ? x[t] : x;
         if (step.integers.exist) {
-          integers[index] = encode_input(plan.network, x);
+          integers[index] = encode_input(plan.network, value[index]);
           value[index] = integers[index] * plan.network.input_scale;
         }
         continue;
@@ -308,8 +323,7 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
         const at::Tensor& term = previous[static_cast<std::size_t>(from)];
         if (term.defined()) input = input.defined() ? input + term : term;
       }
-      if (!input.defined())
-        input = at::zeros(batched(step.shape, x.size(0)));  // backward edges, first timestep
+      if (!input.defined()) input = at::zeros(batched(step.shape, batch));  // backward edges, first timestep
       value[index] = plan.apply(step, input, membrane[index]);
       if (node.spiking()) {
         integers[index] = value[index];
@@ -323,7 +337,7 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
       if (spikes != nullptr && node.spiking()) {
         at::Tensor& record = (*spikes)[node.name];
         if (!record.defined()) {
-          auto shape = batched(step.shape, x.size(0));
+          auto shape = batched(step.shape, batch);
           shape.insert(shape.begin(), timesteps);
           record = at::empty(shape, at::kByte);
         }
@@ -340,22 +354,22 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
   return sum / timesteps;
 }
 
-double accuracy(const traces::Network& network, const Dataset& dataset, const ImageSet& images,
+double accuracy(const traces::Network& network, const Dataset& dataset, const SampleSet& samples,
                 std::int64_t batch, bool quiet) {
-  if (images.size() == 0 || batch < 1) {
-    throw InputError(dataset.name, "accuracy", std::to_string(images.size()) + " images", "at least 1");
+  if (samples.size() == 0 || batch < 1) {
+    throw InputError(dataset.name, "accuracy", std::to_string(samples.size()) + " images", "at least 1");
   }
   GraphRunner runner(network, "network");
-  Progress progress("test", images.size(), "images", quiet);
+  Progress progress("test", samples.size(), "images", quiet);
   std::int64_t right = 0;
-  for (std::int64_t begin = 0; begin < images.size(); begin += batch) {
-    const std::int64_t count = std::min(batch, images.size() - begin);
-    const at::Tensor x = normalise(images.images.narrow(0, begin, count), dataset);
-    const at::Tensor predicted = runner.run(x).argmax(1);
-    right += predicted.eq(images.labels.narrow(0, begin, count)).sum().item<std::int64_t>();
+  for (std::int64_t begin = 0; begin < samples.size(); begin += batch) {
+    const std::int64_t count = std::min(batch, samples.size() - begin);
+    const Batch data = read_batch(dataset, samples, begin, count);
+    const at::Tensor predicted = runner.run(data.input).argmax(1);
+    right += predicted.eq(data.labels).sum().item<std::int64_t>();
     progress.advance(count);
   }
-  const double fraction = static_cast<double>(right) / static_cast<double>(images.size());
+  const double fraction = static_cast<double>(right) / static_cast<double>(samples.size());
   char text[32];
   std::snprintf(text, sizeof text, "accuracy %.2f %%", 100 * fraction);
   progress.finish(text);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/dataset.h"
+#include "models/data/dataset.h"
 #include "traces/network.h"
 #include "traces/spike_trace.h"
 
@@ -21,8 +21,9 @@ class GraphRunner {
   GraphRunner(const traces::Network& network, const std::string& file);
   ~GraphRunner();
 
-  /// images: float32 [B, C, H, W] normalised. Returns [B, classes], the mean over timesteps of the Output.
-  /// spikes: if given, filled per spiking node with uint8 [T, B, ...] (0/1).
+  /// images: float32 [B, C, H, W], normalised, the same at every timestep; or [T, B, C, H, W], frames (event
+  /// counts, rate-coded spikes), which run as many timesteps as there are. Returns [B, classes], the mean
+  /// over timesteps of the Output. spikes: if given, filled per spiking node with uint8 [T, B, ...] (0/1).
   at::Tensor run(const at::Tensor& images, std::map<std::string, at::Tensor>* spikes = nullptr);
 
  private:
@@ -30,11 +31,11 @@ class GraphRunner {
   std::unique_ptr<Plan> plan_;
 };
 
-double accuracy(const traces::Network& network, const Dataset& dataset, const ImageSet& images,
+double accuracy(const traces::Network& network, const Dataset& dataset, const SampleSet& samples,
                 std::int64_t batch = 100, bool quiet = true);
 
-/// Runs the chosen test records (indices into `images`) and collects the spike trace.
+/// Runs the chosen test records (indices into `samples`) and collects the spike trace.
 traces::SpikeTrace record_trace(const traces::Network& network, const Dataset& dataset,
-                                const ImageSet& images, const std::vector<std::int64_t>& indices);
+                                const SampleSet& samples, const std::vector<std::int64_t>& indices);
 
 }  // namespace spikeloop::models

@@ -8,5 +8,6 @@ namespace spikeloop::models {
 /// The integers of a quantised input (network.input_bits > 0), as whole numbers in float32:
 /// round(x / input_scale), ties to even, limited to two's complement of that many bits.
 at::Tensor encode_input(const traces::Network& network, const at::Tensor& images);
+at::Tensor encode_input(const at::Tensor& images, float scale, int bits);
 
 }  // namespace spikeloop::models

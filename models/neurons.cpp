@@ -307,14 +307,4 @@ NeuronOutput run_neurons(const at::Tensor& input, const at::Tensor& previous, co
   return run_kernel(x, before, spec, rate, parameters.all_membranes, factor, offset, order);
 }
 
-at::Tensor stack_steps(const std::vector<at::Tensor>& steps) {
-  const bool last = std::all_of(steps.begin(), steps.end(), [](const at::Tensor& x) {
-    return x.dim() == 4 && !x.is_contiguous() && x.is_contiguous(at::MemoryFormat::ChannelsLast);
-  });
-  if (!last) return at::stack(steps);
-  std::vector<at::Tensor> pixels;
-  for (const at::Tensor& x : steps) pixels.push_back(x.permute({0, 2, 3, 1}));
-  return at::stack(pixels).permute({0, 1, 4, 2, 3});
-}
-
 }  // namespace spikeloop::models

@@ -2,7 +2,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <vector>
 
 #include "models/neuron_spec.h"
 
@@ -60,9 +59,5 @@ at::Tensor batch_norm_train(const at::Tensor& input, const at::Tensor& weight, c
 /// BatchNorm with known statistics (evaluation), same shapes.
 at::Tensor batch_norm_eval(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
                            const at::Tensor& running_mean, const at::Tensor& running_var, double eps = 1e-5);
-
-/// at::stack of timesteps that keeps channels-last values so (at::stack puts them in order, a copy that the
-/// next convolution undoes).
-at::Tensor stack_steps(const std::vector<at::Tensor>& steps);
 
 }  // namespace spikeloop::models

@@ -32,7 +32,8 @@ struct SnasnetSpec {
   /// LightSNN (2503.21846, model_snn.py): MaxPool wherever SNASNet has AvgPool, in the cells too.
   bool max_pool = false;
   enum class Input { kDirect, kRate, kEvents } input = Input::kDirect;
-  std::int64_t stem_pool = 1;  ///< kernel and stride of a pooling behind the stem (LightSNN on event frames: 2)
+  std::int64_t stem_pool =
+      1;  ///< kernel and stride of a pooling behind the stem (LightSNN on event frames: 2)
 };
 
 /// "3x3"-style readable text of both cells, the canonical form stored as Network::genotype:

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "models/dataset.h"
-#include "models/snasnet.h"
+#include "models/data/dataset.h"
+#include "models/networks.h"
 #include "nas/candidate.h"
 #include "nas/job.h"
 #include "nas/search_report.h"
@@ -158,7 +158,8 @@ std::optional<Trial> Search::propose() {
 
 void Search::set_bound(Trial& trial) {
   trial.stage = Stage::kBound;
-  models::Snasnet net(candidate_spec(settings_, trial.genotype), seed_of(settings_, SeedOf::kWeights));
+  models::GraphNet net(models::snasnet(candidate_spec(settings_, trial.genotype)),
+                       seed_of(settings_, SeedOf::kWeights));
   try {
     const sim::Bounds bounds =
         sim::lower_bounds(chip_network(net, dataset_), chip_, "candidate " + std::to_string(trial.number));
@@ -420,7 +421,8 @@ void copy_winner(const std::string& out, const Trial& trial) {
 
 }  // namespace
 
-int run_search(const SearchSettings& settings, const SearchPlaces& given, std::ostream& out) {
+int run_search(const SearchSettings& asked, const SearchPlaces& given, std::ostream& out) {
+  SearchSettings settings = asked;
   check(settings);
   SearchPlaces places = given;
   for (std::string* path : {&places.out, &places.data, &places.hw, &places.programs})
@@ -432,7 +434,8 @@ int run_search(const SearchSettings& settings, const SearchPlaces& given, std::o
   sim::ChipConfig chip = sim::read_chip_config(given.hw, places.overrides);
   // Paths of this machine must not get into stored reasons.
   chip.path = chip.name;
-  models::Dataset dataset = load_images(settings.dataset, given.data);  // that it is there and whole
+  models::Dataset dataset = load_images(settings, given.data);  // that it is there and whole
+  fit_to(settings, dataset);
   const std::string data_sha256 = digest(dataset);
   dataset.train = dataset.test = {};
   std::error_code error;

@@ -11,8 +11,11 @@
 #include <vector>
 
 #include "helpers.h"
+#include "inputs.h"
+#include "models/evaluate.h"
 #include "models/graph_runner.h"
 #include "models/input_code.h"
+#include "models/networks.h"
 #include "models/train.h"
 #include "traces/nir.h"
 #include "traces/spike_trace.h"
@@ -21,13 +24,14 @@ namespace spikeloop::models {
 namespace {
 
 /// A network whose BatchNorm statistics and factors are far from their initial values.
-Snasnet worn(const SnasnetSpec& spec, const Dataset& dataset) {
-  Snasnet net(spec, 1);
+GraphNet worn(const SnasnetSpec& spec, const Dataset& dataset) {
+  GraphNet net(snasnet(spec), 1);
   TrainOptions options;
   options.epochs = 2;
   options.batch = 32;
-  options.quiet = true;
-  train(net, dataset, options);
+  TrainRun run;
+  run.quiet = true;
+  train(net, dataset, options, run);
   const at::NoGradGuard no_grad;
   std::uint64_t k = 0;
   for (auto& item : net->named_parameters()) {
@@ -53,18 +57,6 @@ bool has_edge(const traces::Network& network, const std::string& from, const std
   return false;
 }
 
-/// LIF module of the released code -> node of the export.
-std::string node_of(const std::string& module) {
-  if (module == "downconv1.1") return "reduce.lif";
-  if (module == "last_act.1") return "last.lif";
-  if (module == "classifier.2") return "fc1.lif";
-  const std::string cell = module.substr(0, 6);  // "cell1."
-  const bool back = module.find("_back") != std::string::npos;
-  const std::size_t index = static_cast<std::size_t>(module[module.size() - 3] - '0');
-  const char* sources = back ? "123233" : "001012";
-  return cell + "lif" + sources[index];
-}
-
 class ExportAgrees : public testing::TestWithParam<std::pair<const char*, int>> {};
 
 TEST_P(ExportAgrees, WithTheTrainedNetwork) {
@@ -72,16 +64,16 @@ TEST_P(ExportAgrees, WithTheTrainedNetwork) {
   const Dataset dataset = make_shapes(256, 40, 1);
   SnasnetSpec spec = small_spec(cells, hidden);
   spec.votes = 3;
-  Snasnet net = worn(spec, dataset);
-  const traces::Network network = export_network(net, dataset);
+  GraphNet net = worn(spec, dataset);
+  const traces::Network network = export_network(net, dataset.name);
   const at::NoGradGuard no_grad;
   std::map<std::string, std::int64_t> expected;
-  net->observer = [&](const std::string& module, int t, const at::Tensor& s, const at::Tensor&) {
-    auto& count = expected[node_of(module) + "@" + std::to_string(t)];
+  net->observer = [&](const std::string& layer, int t, const at::Tensor& s, const at::Tensor&) {
+    auto& count = expected[layer + "@" + std::to_string(t)];
     count = s.sum().item<std::int64_t>();
   };
   net->eval();
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   const at::Tensor output = net->forward(x);
   std::map<std::string, at::Tensor> spikes;
   const at::Tensor replayed = GraphRunner(network, "network").run(x, &spikes);
@@ -114,9 +106,9 @@ INSTANTIATE_TEST_SUITE_P(Cells, ExportAgrees,
 
 TEST(Export, NamesAndBackwardEdgesFollowTheConvention) {
   const Dataset dataset = make_shapes(0, 4, 1);
-  Snasnet net(small_spec("0303/0030/2002/0400|0001/0000/0000/1000", 8), 1);
+  GraphNet net(snasnet(small_spec("0303/0030/2002/0400|0001/0000/0000/1000", 8)), 1);
   net->eval();
-  const traces::Network network = export_network(net, dataset);
+  const traces::Network network = export_network(net, dataset.name);
   EXPECT_EQ(
       names_of(network),
       (std::set<std::string>{"input",        "stem",         "cell1.node0",  "cell1.node1",  "cell1.node2",
@@ -136,8 +128,8 @@ TEST(Export, NamesAndBackwardEdgesFollowTheConvention) {
 }
 
 TEST(Export, NodesThatLeadNowhereArePruned) {
-  Snasnet net(small_spec("0303/0030/0000/0000"), 1);
-  const traces::Network network = export_network(net, make_shapes(0, 1, 1));
+  GraphNet net(snasnet(small_spec("0303/0030/0000/0000")), 1);
+  const traces::Network network = export_network(net, "shapes");
   EXPECT_LT(network.find("cell1.node1"), 0);
   EXPECT_LT(network.find("cell1.node2"), 0);
   EXPECT_LT(network.find("cell1.conv01"), 0);
@@ -145,12 +137,12 @@ TEST(Export, NodesThatLeadNowhereArePruned) {
 }
 
 TEST(Export, ACellThatIsNotCleanedIsRefused) {
-  Snasnet net(small_spec("0003/0000/0003/0000"), 1);  // node 2 is reached by nothing
-  EXPECT_TRUE(contains(error_of([&] { export_network(net, make_shapes(0, 1, 1)); }), "cell1.node2"));
+  GraphNet net(snasnet(small_spec("0003/0000/0003/0000")), 1);  // node 2 is reached by nothing
+  EXPECT_TRUE(contains(error_of([&] { export_network(net, "shapes"); }), "cell1.node2"));
 }
 
 TEST(Export, BatchNormBeforeALifBecomesItsFactorAndLeak) {
-  Snasnet net(small_spec("0001/0000/0000/0000"), 1);
+  GraphNet net(snasnet(small_spec("0001/0000/0000/0000")), 1);
   std::map<std::string, at::Tensor> tensors;
   for (const auto& item : net->named_parameters()) tensors[item.key()] = item.value().detach();
   for (const auto& item : net->named_buffers()) tensors[item.key()] = item.value();
@@ -158,7 +150,7 @@ TEST(Export, BatchNormBeforeALifBecomesItsFactorAndLeak) {
   tensors.at("downconv1.0.bias").fill_(-0.25);
   tensors.at("downconv1.0.running_mean").fill_(0.5);
   tensors.at("downconv1.0.running_var").fill_(4 - 1e-5);
-  const traces::Network network = export_network(net, make_shapes(0, 1, 1));
+  const traces::Network network = export_network(net, "shapes");
   const auto* lif =
       network.nodes[static_cast<std::size_t>(network.find("reduce.lif"))].as<traces::LifParams>();
   ASSERT_NE(lif, nullptr);
@@ -171,9 +163,9 @@ TEST(Export, BatchNormBeforeALifBecomesItsFactorAndLeak) {
 
 TEST(Quantise, WeightsAreIntegersTimesScale) {
   const Dataset dataset = make_shapes(64, 20, 1);
-  Snasnet net = worn(small_spec("0303/0030/2002/0200"), dataset);
+  GraphNet net = worn(small_spec("0303/0030/2002/0200"), dataset);
   for (const int bits : {8, 4, 2}) {
-    traces::Network network = export_network(net, dataset);
+    traces::Network network = export_network(net, dataset.name);
     const traces::Network exact = network;
     quantise(network, dataset, bits, 8);
     const int largest = (1 << (bits - 1)) - 1;
@@ -202,9 +194,9 @@ TEST(Quantise, WeightsAreIntegersTimesScale) {
 
 TEST(Quantise, EightBitsComputeNearlyTheSame) {
   const Dataset dataset = make_shapes(512, 100, 1);
-  Snasnet net = worn(small_spec("0303/0030/2002/0200"), dataset);
-  traces::Network network = export_network(net, dataset);
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  GraphNet net = worn(small_spec("0303/0030/2002/0200"), dataset);
+  traces::Network network = export_network(net, dataset.name);
+  const at::Tensor x = inputs_of(dataset);
   const at::Tensor exact = GraphRunner(network, "network").run(x);
   quantise(network, dataset);
   const at::Tensor rounded = GraphRunner(network, "network").run(x);
@@ -273,11 +265,11 @@ TEST(GraphRunner, RefusesANetworkWithoutTimesteps) {
 
 TEST(GraphRunner, ResultsDoNotDependOnTheBatch) {
   const Dataset dataset = make_shapes(256, 30, 1);
-  Snasnet net = worn(small_spec("0303/0030/2002/0200"), dataset);
-  traces::Network network = export_network(net, dataset);
+  GraphNet net = worn(small_spec("0303/0030/2002/0200"), dataset);
+  traces::Network network = export_network(net, dataset.name);
   quantise(network, dataset);
   GraphRunner runner(network, "network");
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   std::map<std::string, at::Tensor> together, alone;
   runner.run(x, &together);
   runner.run(x.narrow(0, 7, 1), &alone);
@@ -287,23 +279,23 @@ TEST(GraphRunner, ResultsDoNotDependOnTheBatch) {
 
 TEST(RecordTrace, HoldsEverySpikeWhereItBelongs) {
   const Dataset dataset = make_shapes(128, 60, 1);
-  Snasnet net = worn(small_spec("0303/0030/2002/0200", 8), dataset);
-  traces::Network network = export_network(net, dataset);
+  GraphNet net = worn(small_spec("0303/0030/2002/0200", 8), dataset);
+  traces::Network network = export_network(net, dataset.name);
   quantise(network, dataset);
   std::vector<std::int64_t> indices;
   for (std::int64_t i = 59; i >= 5; --i) indices.push_back(i);  // more than one batch
-  const traces::SpikeTrace trace = record_trace(network, dataset, dataset.test, indices);
+  const traces::SpikeTrace trace = record_trace(network, dataset, *dataset.test, indices);
   EXPECT_EQ(trace.header.network_sha256, traces::network_hash(network));
   EXPECT_EQ(trace.header.timesteps, 3);
   ASSERT_EQ(trace.samples.size(), indices.size());
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   std::map<std::string, at::Tensor> spikes;
   const at::Tensor predicted = GraphRunner(network, "network").run(x, &spikes).argmax(1);
   ASSERT_EQ(trace.nodes.size(), spikes.size());
   for (const std::size_t position : {std::size_t{0}, std::size_t{53}}) {
     const std::int64_t index = indices[position];
     EXPECT_EQ(trace.samples[position].index, index);
-    EXPECT_EQ(trace.samples[position].label, dataset.test.labels[index].item<int>());
+    EXPECT_EQ(trace.samples[position].label, dataset.test->label(index));
     EXPECT_EQ(trace.samples[position].prediction, predicted[index].item<int>());
     for (const auto& [name, record] : spikes) {
       const auto& node = trace.nodes.at(name);
@@ -328,21 +320,21 @@ TEST(RecordTrace, HoldsEverySpikeWhereItBelongs) {
       EXPECT_EQ(trace.input.data[place], integers[c][5][9].item<int>());
     }
   }
-  EXPECT_TRUE(contains(error_of([&] { record_trace(network, dataset, dataset.test, {60}); }), "60"));
+  EXPECT_TRUE(contains(error_of([&] { record_trace(network, dataset, *dataset.test, {60}); }), "60"));
 }
 
 TEST(RecordTrace, NetworkAndTraceSurviveTheirFiles) {
   const TemporaryFolder folder;
   const Dataset dataset = make_shapes(64, 8, 1);
-  Snasnet net = worn(small_spec("0303/0030/2002/0200", 8), dataset);
-  traces::Network network = export_network(net, dataset);
+  GraphNet net = worn(small_spec("0303/0030/2002/0200", 8), dataset);
+  traces::Network network = export_network(net, dataset.name);
   quantise(network, dataset);
   traces::write_nir(folder.file("network.nir"), network);
   const traces::Network read = traces::read_nir(folder.file("network.nir"));
   EXPECT_EQ(traces::network_hash(read), traces::network_hash(network));
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   EXPECT_TRUE(at::equal(GraphRunner(network, "a").run(x), GraphRunner(read, "b").run(x)));
-  const traces::SpikeTrace trace = record_trace(network, dataset, dataset.test, {3, 1});
+  const traces::SpikeTrace trace = record_trace(network, dataset, *dataset.test, {3, 1});
   traces::write_trace(folder.file("trace.h5"), trace);
   const traces::TraceReader reader(folder.file("trace.h5"));
   EXPECT_EQ(reader.header().network_sha256, traces::network_hash(read));
@@ -352,13 +344,15 @@ TEST(RecordTrace, NetworkAndTraceSurviveTheirFiles) {
 
 TEST(Accuracy, OfTheExportEqualsThatOfTheNetwork) {
   const Dataset dataset = make_shapes(2000, 300, 1);
-  Snasnet net(small_spec("0003/0000/0000/0000"), 1);
+  GraphNet net(snasnet(small_spec("0003/0000/0000/0000")), 1);
   TrainOptions options;
   options.batch = 32;
-  options.quiet = true;
-  train(net, dataset, options);
-  const traces::Network network = export_network(net, dataset);
-  EXPECT_NEAR(accuracy(net, dataset, dataset.test), accuracy(network, dataset, dataset.test), 0.01);
+  TrainRun run;
+  run.quiet = true;
+  train(net, dataset, options, run);
+  const traces::Network network = export_network(net, dataset.name);
+  EXPECT_NEAR(evaluate(net, dataset, *dataset.test).accuracy(), accuracy(network, dataset, *dataset.test),
+              0.01);
 }
 
 }  // namespace

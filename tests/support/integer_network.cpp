@@ -68,15 +68,15 @@ float parameter(const traces::Tensor& t, std::int64_t i, const Shape& shape) {
 
 }  // namespace
 
-void randomise_parameters(Network& network, int bits, RandomStream& random) {
-  const int most = (1 << (bits - 1)) - 1;
+void randomise_parameters(Network& network, RandomStream& random) {
   const auto uniform = [&](double low, double high) {
     return static_cast<float>(low + (high - low) * random.unit());
   };
   const auto layer = [&](traces::Tensor& weight, traces::Tensor& bias,
                          std::optional<traces::QuantisedWeight>& quantised, float gain) {
     traces::QuantisedWeight q;
-    q.bits = bits;
+    q.bits = 2 + static_cast<int>(random.below(7));
+    const int most = (1 << (q.bits - 1)) - 1;
     const auto outputs = static_cast<std::size_t>(weight.shape[0]);
     const std::size_t per_output = weight.data.size() / outputs;
     const bool per_channel = random.below(2) == 0;

@@ -20,10 +20,12 @@ struct Command {
   const char* text;  ///< nullptr: not listed
 };
 
-constexpr std::array<Command, 7> kCommands{{
+constexpr std::array<Command, 9> kCommands{{
     {"search", search_command, "search a network for a chip: propose, score, train, measure, pick"},
-    {"train", train_command, "train one network, given by its cells"},
+    {"train", train_command, "train one network"},
+    {"test", test_command, "how well a network does: accuracy, confusions, firing rates"},
     {"trace", trace_command, "record the spikes of a network on test images"},
+    {"datasets", datasets_command, "list the data sets, or check one and say what is in it"},
     {"study", study_command, "look into a search's study: status, best, show, export"},
     {"sweep", sweep, "measure a network on many variants of a chip"},
     {"verify", verify_command, "check this build against reference values of the released SNASNet"},
@@ -64,7 +66,9 @@ int run(const std::vector<std::string>& words) {
   }
   const std::string nearest = nearest_word(name, names);
   throw InputError("command line", "command", '"' + name + '"',
-                   nearest.empty() ? "search, train, trace, study, sweep, verify, help or version" : nearest);
+                   nearest.empty()
+                       ? "search, train, test, trace, datasets, study, sweep, verify, help or version"
+                       : nearest);
 }
 
 }  // namespace

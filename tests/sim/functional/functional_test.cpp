@@ -35,7 +35,7 @@ class FunctionalTest : public ::testing::Test {
     chip.device.on_off_ratio = 1.2 + 30 * random.unit();
     chip.adc.bits = 16;
     network = testing::random_network(random);
-    testing::randomise_parameters(network, 2 + static_cast<int>(random.below(7)), random);
+    testing::randomise_parameters(network, random);
     const int frames = random.below(3) == 0 ? network.timesteps : 1;
     trace = integer_trace(network, samples, seed, frames);
     write();

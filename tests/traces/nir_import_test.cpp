@@ -18,7 +18,7 @@ const Node& node(const Network& network, const std::string& name) {
   return network.nodes.at(static_cast<std::size_t>(network.find(name)));
 }
 
-class Frameworks : public testing::Test {
+class Frameworks : public ::testing::Test {
  protected:
   void SetUp() override {
     if (std::string(SPIKELOOP_PYTHON_H5PY).empty()) GTEST_SKIP() << "absent: a Python with h5py";

@@ -66,10 +66,11 @@ int run(const std::vector<std::string>& words) {
     if (command.text != nullptr) names.emplace_back(command.name);
   }
   const std::string nearest = nearest_word(name, names);
-  throw InputError("command line", "command", '"' + name + '"',
-                   nearest.empty()
-                       ? "search, train, test, trace, datasets, study, sweep, verify, help or version"
-                       : nearest);
+  throw InputError(
+      "command line", "command", '"' + name + '"',
+      nearest.empty()
+          ? "search, train, test, quantise, trace, datasets, study, sweep, verify, help or version"
+          : nearest);
 }
 
 }  // namespace

@@ -461,7 +461,7 @@ class GraphNetImpl::Forward {
     const Affine& affine = affine_[at(index)];
     at::Tensor bias = net_.parameters_[at(index)].bias;
     if (affine.offset.defined()) bias = bias.defined() ? bias * affine.factor + affine.offset : affine.offset;
-    return bias.defined() ? y + bias.view({-1, 1, 1}) : y;
+    return bias.defined() ? y.add_(bias.view({-1, 1, 1})) : y;
   }
 
   at::Tensor apply(int index, const at::Tensor& x) {

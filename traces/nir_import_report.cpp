@@ -90,6 +90,8 @@ std::string on_chip(const Network& network, int index) {
         std::all_of(scale->scale.data.begin(), scale->scale.data.end(), [](float s) { return s == 1; });
     return ones ? "" : "not on the chip: Scale by another factor than 1; fold it into the weights before it";
   }
+  if (const auto* conv = node.as<Conv2dParams>(); conv != nullptr && conv->groups != 1)
+    return "not on the chip: groups; crossbars take it as a convolution without, its other weights 0";
   const bool layer = weight_of(node) != nullptr, pool = node.as<Pool2dParams>() != nullptr;
   if (!layer && !pool) return "";
   const std::vector<int> sources = network.inputs_of(index);

@@ -71,7 +71,7 @@ def check(path):
                 for key in ("stride", "padding", "dilation", "input_shape"):
                     assert node[key].shape == (2,), name
                 assert node["groups"].shape == () and node["weight"].ndim == 4
-    check_types(root)
+        check_types(root)
     print("ok")
 
 

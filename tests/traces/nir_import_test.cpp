@@ -78,7 +78,7 @@ TEST_F(Frameworks, Norse) {
   const ImportedNetwork told = import_nir(file("norse"), options);
   EXPECT_EQ(told.network.dt_s, 1e-3);
   EXPECT_EQ(import_report(told, "f").find("guess"), std::string::npos);
-  EXPECT_EQ(node(told.network, "cuba").as<CubaLifParams>()->w_in.data, (std::vector<float>{1, 1}));
+  EXPECT_EQ(node(told.network, "cuba").as<CubaLifParams>()->w_in.data, std::vector<float>{1});
 }
 
 TEST_F(Frameworks, DtBeyondTauIsRefused) {

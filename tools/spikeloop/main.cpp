@@ -66,17 +66,16 @@ int run(const std::vector<std::string>& words) {
     std::cout << "spikeloop " << SPIKELOOP_VERSION << '\n';
     return 0;
   }
-  std::vector<std::string> names{"help", "version"};
+  std::vector<std::string> names;
   for (const Command& command : kCommands) {
     if (name == command.name) return command.run({words.begin() + 1, words.end()});
     if (command.text != nullptr) names.emplace_back(command.name);
   }
+  names.insert(names.end(), {"help", "version"});
   const std::string nearest = nearest_word(name, names);
-  throw InputError(
-      "command line", "command", '"' + name + '"',
-      nearest.empty()
-          ? "search, train, test, import, quantise, trace, datasets, study, sweep, verify, help or version"
-          : nearest);
+  std::string all = names.front();
+  for (std::size_t i = 1; i < names.size(); ++i) all += (i + 1 < names.size() ? ", " : " or ") + names[i];
+  throw InputError("command line", "command", '"' + name + '"', nearest.empty() ? all : nearest);
 }
 
 }  // namespace

@@ -2,11 +2,11 @@
 
 #include <ATen/ATen.h>
 
-#include <map>
 #include <string>
 #include <vector>
 
 #include "models/fold.h"
+#include "models/graph_plan.h"
 #include "models/input_code.h"
 
 namespace spikeloop::models {
@@ -79,19 +79,26 @@ RoundedWeight round_weight(const at::Tensor& weight, int bits, const Quantisatio
   return {steps.round().clamp(-largest, largest) * scale, steps.abs().le(largest + 0.5).to(at::kFloat)};
 }
 
-void train_quantised(GraphNet& net, const Dataset& dataset, const Quantisation& quantisation) {
-  const Architecture& architecture = net->architecture();
+std::vector<int> bits_by_layer(const Architecture& architecture, const Quantisation& quantisation) {
+  const std::vector<bool> used = reaching_output(architecture);
   std::vector<std::string> names;
-  for (const Layer& layer : architecture.layers) {
-    if (layer.as<layer::Conv>() != nullptr || layer.as<layer::Linear>() != nullptr)
-      names.push_back(layer.name);
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    const Layer& layer = architecture.layers[i];
+    const bool weights = layer.as<layer::Conv>() != nullptr || layer.as<layer::Linear>() != nullptr;
+    if (used[i] && weights) names.push_back(layer.name);
   }
   const auto by_name = bits_of_layers(quantisation, names);
-  std::vector<int> bits(architecture.layers.size(), 0);
+  std::vector<int> bits(used.size(), quantisation.weight_bits);
   for (std::size_t i = 0; i < bits.size(); ++i) {
     const auto found = by_name.find(architecture.layers[i].name);
     if (found != by_name.end()) bits[i] = found->second;
   }
+  return bits;
+}
+
+void train_quantised(GraphNet& net, const Dataset& dataset, const Quantisation& quantisation) {
+  const Architecture& architecture = net->architecture();
+  const std::vector<int> bits = bits_by_layer(architecture, quantisation);
   const std::vector<Folds> folds = folds_of(architecture);
   net->weight_transform = [bits, folds, quantisation](const GraphNetImpl& self, std::size_t layer) {
     return transformed(self, layer, folds.at(layer), bits.at(layer), quantisation);

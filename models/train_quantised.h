@@ -1,4 +1,6 @@
 #pragma once
+#include <vector>
+
 #include "models/graph_net.h"
 #include "models/quantise.h"
 
@@ -10,10 +12,14 @@ namespace spikeloop::models {
 /// BatchNorm is not folded yet. Call before training; scales follow the weights in every step.
 ///
 /// Gradients go straight through the rounding; a weight that is clipped (only with least-squares scales) gets
-/// none. Throws InputError for a layer that the architecture lacks. An undefined GraphNet computes with
-/// floats again after train_floats.
+/// none. Throws as bits_by_layer does.
 void train_quantised(GraphNet& net, const Dataset& dataset, const Quantisation& quantisation);
+/// Back to floats.
 void train_floats(GraphNet& net);
+
+/// Bits of every layer's weights. Throws InputError for a name in layer_bits that the exported network will
+/// not have.
+std::vector<int> bits_by_layer(const Architecture& architecture, const Quantisation& quantisation);
 
 /// The dequantised weight of `weight` and where it is not clipped (1) or is (0), by the arithmetic of
 /// quantise_weights. weight: float32, any device.

@@ -31,8 +31,13 @@ std::vector<double> read_matrix(hid_t group, const std::string& name, const h5::
   if (shape.size() != rank) {
     h5::fail(where.in(name), std::to_string(shape.size()) + " dimensions", std::to_string(rank));
   }
+  constexpr std::size_t kMost = std::size_t{1} << 31U;
   std::size_t count = 1;
-  for (const std::int64_t length : shape) count *= static_cast<std::size_t>(length);
+  for (const std::int64_t length : shape) {
+    if (static_cast<std::size_t>(length) > kMost || (count *= static_cast<std::size_t>(length)) > kMost) {
+      h5::fail(where.in(name), "more than 2^31 elements", "fewer");
+    }
+  }
   std::vector<double> values(count);
   if (count > 0) {
     h5::read_slab(dataset.get(), H5T_NATIVE_DOUBLE, std::vector<std::int64_t>(rank, 0), shape, values.data(),

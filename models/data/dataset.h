@@ -64,8 +64,8 @@ struct DatasetOptions {
   bool train = true, test = true;  ///< which halves to open
 };
 
-/// cifar10, cifar100, tiny-imagenet, mnist, fashion-mnist, nmnist, dvs128-gesture, nirdata, npz-frames,
-/// shapes. Checks everything that can be checked without reading all samples. Throws InputError for another
+/// One of dataset_kinds().
+/// Checks everything that can be checked without reading all samples. Throws InputError for another
 /// name (with the nearest) and for whatever is wrong, naming the file, the place, what was found and what was
 /// expected.
 Dataset open_dataset(const std::string& name, const DatasetOptions& options);

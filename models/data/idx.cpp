@@ -48,7 +48,7 @@ std::string find_file(const std::string& folder, const std::string& name, const 
 
 /// What follows the header, `item` bytes for each of the items that it announces.
 std::string read_idx(const std::string& path, std::uint64_t magic, std::int64_t item) {
-  constexpr std::size_t kMostItems = 1U << 24U;
+  constexpr std::size_t kMostItems = 1U << 20U;  // what a damaged gzip stream may grow to
   const std::size_t header = magic == kImageMagic ? 16 : 8;
   const std::string bytes = read_plain_or_gzipped(path, header + kMostItems * static_cast<std::size_t>(item));
   if (bytes.size() < header) {

@@ -11,7 +11,7 @@
 namespace spikeloop::models {
 namespace {
 
-constexpr std::uint64_t kMostElements = 1U << 28U;
+constexpr std::uint64_t kMostElements = 1U << 26U;
 
 /// The text after "'key':" in the header's Python dictionary.
 std::string after_key(const std::string& header, const std::string& key) {
@@ -86,7 +86,7 @@ NpyArray parse_npy(const std::string& bytes, const std::string& path, const std:
   NpyArray array;
   std::uint64_t elements = 0;
   if (!parse_shape(after_key(header, "shape"), array.shape, elements)) {
-    fail("header " + header.substr(0, 80), "a shape of at most 2^28 elements");
+    fail("header " + header.substr(0, 80), "a shape of at most 2^26 elements");
   }
   if (after_key(header, "fortran_order").rfind("False", 0) != 0) fail("an array in Fortran order", "C order");
   const std::string type = after_key(header, "descr").substr(0, 5);
@@ -121,7 +121,7 @@ NpyArray read_npz(const std::string& path, const std::string& name) {
     throw InputError(path, "arrays", "no \"" + name + '"', "it, as SpikingJelly writes it");
   }
   if (status.size > 8 * kMostElements + 65536) {
-    throw InputError(path, member, std::to_string(status.size) + " bytes", "at most 2^28 elements");
+    throw InputError(path, member, std::to_string(status.size) + " bytes", "at most 2^26 elements");
   }
   const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> file(zip_fopen(archive.get(), member.c_str(), 0),
                                                                zip_fclose);

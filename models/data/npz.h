@@ -12,7 +12,7 @@ struct NpyArray {
 };
 
 /// Numbers (bool, integers and floats up to 8 bytes, little-endian), in C order. Throws InputError for
-/// anything else, for damage that the archive's checksums tell, and for more than 2^28 elements.
+/// anything else, for damage that the archive's checksums tell, and for more than 2^26 elements.
 NpyArray read_npz(const std::string& path, const std::string& name);
 /// The content of a .npy file; `path` and `name` are for messages.
 NpyArray parse_npy(const std::string& bytes, const std::string& path, const std::string& name);

@@ -14,6 +14,7 @@
 #include "models/export.h"
 #include "models/graph_runner.h"
 #include "models/quantise.h"
+#include "models/train_quantised.h"
 #include "nas/candidate.h"
 #include "tools/spikeloop/commands.h"
 #include "tools/spikeloop/network_options.h"
@@ -148,10 +149,11 @@ int train_command(const std::vector<std::string>& arguments) {
   outputs.check();
   models::DatasetOptions dataset_options;
   dataset_options.dir = data.dir;
-  dataset_options.framing = data.framing(choice.spec.timesteps);
+  dataset_options.framing = data.framing(timesteps_of(choice));
   dataset_options.seed = nas::kShapesSeed;
   const models::Dataset dataset = models::open_dataset(data.dataset, dataset_options);
   models::GraphNet net = network_for(choice, line, dataset, nas::seed_of(settings, nas::SeedOf::kWeights));
+  models::bits_by_layer(net->architecture(), quantisation);  // before hours of training
   outputs.prepare();
   run.checkpoint = outputs.checkpoint;
   run.metrics = outputs.out;

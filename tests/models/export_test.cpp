@@ -292,6 +292,51 @@ TEST(RecordTrace, HoldsEverySpikeWhereItBelongs) {
   EXPECT_TRUE(contains(error_of([&] { record_trace(network, dataset, *dataset.test, {60}); }), "60"));
 }
 
+/// One sample of one channel, 2 x 2 pixels: frame t has t + pixel events.
+class Steps : public SampleSet {
+ public:
+  std::int64_t size() const override { return 1; }
+  std::int64_t label(std::int64_t) const override { return 0; }
+  void read(std::int64_t, std::uint8_t* out) const override {
+    for (int i = 0; i < 20; ++i) out[i] = static_cast<std::uint8_t>(i / 4 + i % 4);
+  }
+};
+
+TEST(RecordTrace, EventsAreAnInputOfTheirOwnAtEveryTimestep) {
+  Dataset dataset;
+  dataset.name = "steps";
+  dataset.events = true;
+  dataset.classes = 1;
+  dataset.frames = 5;
+  dataset.channels = 1;
+  dataset.height = dataset.width = 2;
+  dataset.mean = {0};
+  dataset.std = {1.0 / 255};
+  dataset.test = std::make_shared<Steps>();
+  traces::Network network = tiny();
+  network.nodes[4] = {"output", traces::OutputParams{{4}}};
+  network.nodes.push_back({"flatten", traces::FlattenParams{}});
+  network.edges[3] = {3, 5, false};
+  network.edges.push_back({5, 4, false});
+  quantise(network, dataset);
+  EXPECT_EQ(network.input_scale, 1.0F);
+  const traces::SpikeTrace trace = record_trace(network, dataset, *dataset.test, {0});
+  EXPECT_EQ(trace.input.frames, 5);
+  ASSERT_EQ(trace.input.data.size(), 20U);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(trace.input.data[static_cast<std::size_t>(i)], i / 4 + i % 4) << i;
+  // Each timestep sees its own frame: the first pixel gets 0, 1, 2, 3, 4.
+  double v = 0, before = 0;
+  for (std::size_t t = 0; t < 5; ++t) {
+    v += 0.5 * ((0.25 - v) + 2.0 * static_cast<double>(t) + 0.5 + before);
+    before = v >= 1 ? 1 : 0;
+    if (v >= 1) v = -0.125;
+    EXPECT_EQ(trace.nodes.at("lif").spikes[0][t][0] & 1U, static_cast<std::uint64_t>(before)) << t;
+  }
+  dataset.frames = 4;
+  EXPECT_TRUE(contains(error_of([&] { record_trace(network, dataset, *dataset.test, {0}); }),
+                       "timesteps: found 5, expected the 4 frames"));
+}
+
 TEST(RecordTrace, NetworkAndTraceSurviveTheirFiles) {
   const TemporaryFolder folder;
   const Dataset dataset = make_shapes(64, 8, 1);

@@ -192,6 +192,15 @@ struct GraphRunner::Plan {
   int output = -1;
 
   /// Whether the input has a value for every timestep.
+  /// What data sets hold as maps of one pixel, [N, 1, 1], is the [N] of a network that takes a vector.
+  at::Tensor as_input(const at::Tensor& images) const {
+    for (const auto& node : network.nodes) {
+      const auto* input = node.as<traces::InputParams>();
+      if (input != nullptr && input->shape.size() == 1 && images.dim() > 3) return images.flatten(-3);
+    }
+    return images;
+  }
+
   bool frames(const at::Tensor& images) const {
     for (const auto& node : network.nodes) {
       const auto* input = node.as<traces::InputParams>();
@@ -296,11 +305,12 @@ GraphRunner::GraphRunner(const traces::Network& network, const std::string& file
 
 GraphRunner::~GraphRunner() = default;
 
-at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::Tensor>* spikes,
+at::Tensor GraphRunner::run(const at::Tensor& given, std::map<std::string, at::Tensor>* spikes,
                             std::map<std::string, at::Tensor>* membranes) {
   const at::NoGradGuard no_grad;
   const ThreadCount one_thread(1);
   const Plan& plan = *plan_;
+  const at::Tensor images = plan.as_input(given);
   const bool frames = plan.frames(images);
   const auto timesteps = frames ? images.size(0) : plan.network.timesteps;
   const std::int64_t batch = images.size(frames ? 1 : 0);

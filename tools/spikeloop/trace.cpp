@@ -1,9 +1,11 @@
 #include <boost/program_options/value_semantic.hpp>
 #include <cstdio>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include "models/data/dataset.h"
+#include "models/data/given_input.h"
 #include "models/graph_runner.h"
 #include "nas/candidate.h"
 #include "nas/settings.h"
@@ -34,7 +36,8 @@ void check_suits(const traces::Network& network, const std::string& file, const 
   };
   for (const traces::Node& node : network.nodes) {
     if (const auto* input = node.as<traces::InputParams>()) {
-      const std::vector<std::int64_t> sample{dataset.channels, dataset.height, dataset.width};
+      std::vector<std::int64_t> sample{dataset.channels, dataset.height, dataset.width};
+      if (input->shape.size() == 1 && dataset.height * dataset.width == 1) sample.resize(1);
       if (input->shape != sample)
         throw InputError(file, "node \"" + node.name + '"', "shape " + text(input->shape),
                          text(sample) + ", the samples of " + dataset.name);
@@ -49,10 +52,42 @@ void check_suits(const traces::Network& network, const std::string& file, const 
   }
 }
 
+models::Dataset open_test_half(DataOptions& data, const traces::Network& network, const std::string& file) {
+  if (data.dataset.empty()) data.dataset = network.dataset;
+  if (data.dataset.empty())
+    throw InputError("command line", "--dataset", "nothing, and " + file + " names none",
+                     "a dataset, or --input FILE");
+  models::DatasetOptions options;
+  options.dir = data.dir;
+  options.framing = data.framing(network.timesteps);
+  options.seed = nas::kShapesSeed;
+  options.train = false;
+  return models::open_dataset(data.dataset, options);
+}
+
+models::Dataset open_file(const std::string& input, const DataOptions& data, const traces::Network& network,
+                          const std::string& file) {
+  if (network.timesteps < 1) {
+    throw InputError(file, "timesteps", std::to_string(network.timesteps),
+                     "at least 1 (spikeloop import --timesteps T)");
+  }
+  models::GivenInputShape shape;
+  shape.timesteps = network.timesteps;
+  shape.dt_s = data.frame_us > 0 ? static_cast<double>(data.frame_us) * 1e-6 : network.dt_s;
+  const auto shapes = traces::infer_shapes(network, file);
+  for (std::size_t i = 0; i < network.nodes.size(); ++i) {
+    if (network.nodes[i].as<traces::InputParams>() != nullptr) shape.input = shapes[i];
+    if (network.nodes[i].as<traces::OutputParams>() == nullptr) continue;
+    shape.classes = 1;
+    for (const std::int64_t size : shapes[i]) shape.classes *= size;
+  }
+  return models::open_given_input(input, shape);
+}
+
 }  // namespace
 
 int trace_command(const std::vector<std::string>& arguments) {
-  std::string network_file, samples = "0-3", out, spikes;
+  std::string network_file, samples = "0-3", out, spikes, input;
   DataOptions data;
   CommandLine line;
   line.usage = kUsage;
@@ -60,27 +95,29 @@ int trace_command(const std::vector<std::string>& arguments) {
       "samples", po::value(&samples)->value_name("LIST")->default_value(samples),
       "records of the test set, such as 0,3-5")("out", po::value(&out)->value_name("FILE"),
                                                 "where the spike trace goes (HDF5)")(
+      "input", po::value(&input)->value_name("FILE"),
+      "spikes to run it on instead of a dataset: .h5 (NIRData), .npz (frames) or .csv (t,x,y,p in "
+      "microseconds); a timestep is the network's dt, or --frame-us")(
       "export-spikes", po::value(&spikes)->value_name("FILE"),
       "the spikes for other tools too: .h5 (NIRData) or .csv (one sample, as SANA-FE writes)");
   add_data_options(line.options, data);
   if (!line.parse(arguments)) return 0;
   line.required("network");
   line.required("out");
-  const std::vector<std::int64_t> records = parse_records(samples, "--samples");
+  parse_records(samples, "--samples");  // before anything is read
   require_writable(out, "--out");
+  if (!input.empty() && (line.given("dataset") || line.given("data")))
+    throw InputError("command line", "--input", "--dataset or --data as well", "one of them");
   if (!spikes.empty()) require_writable(spikes, "--export-spikes");
   const traces::Network network = traces::read_nir(network_file);
-  if (data.dataset.empty()) data.dataset = network.dataset;
-  if (data.dataset.empty())
-    throw InputError("command line", "--dataset", "nothing, and " + network_file + " names none",
-                     "a dataset");
-  models::DatasetOptions options;
-  options.dir = data.dir;
-  options.framing = data.framing(network.timesteps);
-  options.seed = nas::kShapesSeed;
-  options.train = false;
-  const models::Dataset dataset = models::open_dataset(data.dataset, options);
+  const models::Dataset dataset = input.empty() ? open_test_half(data, network, network_file)
+                                                : open_file(input, data, network, network_file);
   const std::int64_t available = dataset.test->size();
+  std::vector<std::int64_t> records = parse_records(samples, "--samples");
+  if (!line.given("samples") && !input.empty()) {
+    records.resize(static_cast<std::size_t>(available));
+    std::iota(records.begin(), records.end(), 0);
+  }
   if (records.back() >= available)
     throw InputError("command line", "--samples", "record " + std::to_string(records.back()),
                      "at most " + std::to_string(available - 1));

@@ -25,9 +25,9 @@ build_packages=(
   libjpeg62-turbo-dev zlib1g-dev libzip-dev # data sets: JPEG, gzip, .npz
   libopenblas0-pthread # else LibTorch takes the reference BLAS (scores 4 times slower); the serial build is not thread-safe
 )
-# To build and run every test: h5py reads and writes our files in the interoperability tests, Eigen solves the
-# circuits that the simulator approximates.
-test_packages=(python3-h5py libeigen3-dev)
+# To build and run every test: h5py reads and writes our files in the interoperability tests, jsonschema checks the
+# chips against the published schema, Eigen solves the circuits that the simulator approximates.
+test_packages=(python3-h5py python3-jsonschema libeigen3-dev)
 # clang: the fuzzers; gtkwave: vcd2fst and fst2vcd, without which tests of FST files are skipped.
 dev_packages=(clang-format-14 clang-tidy-14 clang libclang-rt-14-dev gtkwave)
 

@@ -151,4 +151,24 @@ at::Tensor batch_norm_train(const at::Tensor& input, const at::Tensor& weight, c
   return BatchNormFunction::apply(x, weight, bias, Statistics{running_mean, running_var, momentum, eps});
 }
 
+at::Tensor batch_norm_eval(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
+                           const at::Tensor& running_mean, const at::Tensor& running_var, double eps) {
+  const bool wants_grad =
+      at::GradMode::is_enabled() && (input.requires_grad() || weight.requires_grad() || bias.requires_grad());
+  const bool ours = input.is_cpu() && (input.dim() == 4 || input.dim() == 2) && !wants_grad &&
+                    input.scalar_type() == weight.scalar_type();
+  if (!ours) return at::batch_norm(input, weight, bias, running_mean, running_var, false, 0, eps, true);
+  const at::Tensor x = is_dense(input) ? input : input.contiguous();
+  const at::Tensor factor = (weight.to(at::kDouble) / at::sqrt(running_var.to(at::kDouble) + eps));
+  const at::Tensor offset =
+      (bias.to(at::kDouble) - running_mean.to(at::kDouble) * factor).to(x.scalar_type());
+  const at::Tensor rounded_factor = factor.to(x.scalar_type());
+  at::Tensor output = at::empty_like(x);
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "batch_norm_eval", [&] {
+    channel_scale(shape_of(x), x.data_ptr<scalar_t>(), rounded_factor.data_ptr<scalar_t>(),
+                  offset.data_ptr<scalar_t>(), output.data_ptr<scalar_t>());
+  });
+  return output;
+}
+
 }  // namespace spikeloop::models

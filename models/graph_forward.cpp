@@ -365,8 +365,7 @@ class GraphNetImpl::Forward {
   at::Tensor normalise(int index, const at::Tensor& x) {
     const Parameters& own = net_.parameters_[at(index)];
     if (!net_.is_training()) {
-      return at::batch_norm(x, own.weight, own.bias, own.running_mean, own.running_var, false, 0,
-                            kNormEpsilon, true);
+      return batch_norm_eval(x, own.weight, own.bias, own.running_mean, own.running_var, kNormEpsilon);
     }
     const auto seen = static_cast<double>(++net_.statistics_seen_[at(index)]);
     const double momentum = net_.norm_momentum < 0 ? 1 / seen : net_.norm_momentum;

@@ -161,9 +161,12 @@ NeuronOutput run_kernel(const at::Tensor& input, const at::Tensor& previous, con
 
 class NeuronFunction : public torch::autograd::Function<NeuronFunction> {
  public:
-  static variable_list forward(AutogradContext* ctx, const Variable& input, const Variable& previous,
-                               const Variable& plif_weight, const NeuronSpec& spec) {
+  /// LibTorch 1.13 takes no undefined tensors here: without a previous membrane, or a PLIF weight, something
+  /// else stands in their places.
+  static variable_list forward(AutogradContext* ctx, const Variable& input, const Variable& previous_or_any,
+                               bool has_previous, const Variable& plif_weight, const NeuronSpec& spec) {
     const double rate = rate_of(spec, plif_weight);
+    const Variable previous = has_previous ? previous_or_any : Variable();
     NeuronOutput output = run_kernel(input, previous, spec, rate, true);
     const bool learns_rate = spec.kind == NeuronKind::kPlif && plif_weight.requires_grad();
     ctx->set_materialize_grads(false);
@@ -178,7 +181,7 @@ class NeuronFunction : public torch::autograd::Function<NeuronFunction> {
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
-    if (!grads[0].defined() && !grads[1].defined()) return {{}, {}, {}, {}};
+    if (!grads[0].defined() && !grads[1].defined()) return {{}, {}, {}, {}, {}};
     const auto saved = ctx->get_saved_variables();
     const at::Tensor& membranes = saved[0];
     const auto numbers = ctx->saved_data["numbers"].toDoubleVector();
@@ -231,7 +234,7 @@ class NeuronFunction : public torch::autograd::Function<NeuronFunction> {
         grad_weight = at::full_like(saved[3], grad_rate * rate * (1 - rate));
       }
     });
-    return {grad_input, grad_previous, grad_weight, {}};
+    return {grad_input, grad_previous, {}, grad_weight, {}};
   }
 };
 
@@ -284,7 +287,10 @@ NeuronOutput run_neurons(const at::Tensor& input, const at::Tensor& previous, co
   if (needs_grad) {
     at::Tensor x = affine ? scaled(input, parameters) : input;
     if (!steps_are_dense(x, true)) x = x.contiguous();
-    const auto outputs = NeuronFunction::apply(x, previous, parameters.plif_weight, spec);
+    const at::Tensor any = x.detach();
+    const auto outputs =
+        NeuronFunction::apply(x, previous.defined() ? previous : any, previous.defined(),
+                              parameters.plif_weight.defined() ? parameters.plif_weight : any, spec);
     return {outputs[0], outputs[1], parameters.all_membranes ? outputs[2] : at::Tensor()};
   }
   const at::Tensor x = (steps_are_dense(input, true) ? input : input.contiguous()).detach();

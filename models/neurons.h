@@ -1,6 +1,8 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 #include "models/neuron_spec.h"
 
 /// Spiking neurons over all timesteps at once: one fused kernel with its own backward, vectorised.
@@ -53,5 +55,9 @@ at::Tensor convolve(const at::Tensor& input, const at::Tensor& weight, std::int6
 at::Tensor batch_norm_train(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
                             const at::Tensor& running_mean, const at::Tensor& running_var,
                             double momentum = 0.1, double eps = 1e-5);
+
+/// BatchNorm with known statistics (evaluation), same shapes.
+at::Tensor batch_norm_eval(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
+                           const at::Tensor& running_mean, const at::Tensor& running_var, double eps = 1e-5);
 
 }  // namespace spikeloop::models

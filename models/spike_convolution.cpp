@@ -1,7 +1,6 @@
 #include "models/spike_convolution.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <vector>
 
@@ -49,58 +48,61 @@ SPIKELOOP_INLINE unsigned fired(const float* input) {
 #endif
 }
 
-/// The spikes of one row [W, C]: x C + c of each, and where each pixel's begin.
-struct RowSpikes {
-  std::vector<std::uint16_t> at;
-  std::vector<std::uint32_t> start;
-  explicit RowSpikes(const SpikeConvolution& s)
-      : at(static_cast<std::size_t>(s.width * s.in_channels + 8)),
-        start(static_cast<std::size_t>(s.width + 1)) {}
+/// Spikes as a list without a branch for each: all eight places of a byte are written, the next ones over
+/// those that were none.
+SPIKELOOP_INLINE void append(unsigned mask, std::int64_t first, std::uint16_t* at, std::uint32_t& count) {
+  Eight places = *reinterpret_cast<const Eight*>(kBitPlaces.place[mask]);
+  places += static_cast<std::uint16_t>(first);
+  *reinterpret_cast<Eight*>(at + count) = places;
+  count += kBitPlaces.count[mask];
+}
+
+/// What one row of outputs sees: the spikes of the three rows of inputs around it, pixel by pixel.
+struct Seen {
+  std::vector<std::uint8_t> fired;   ///< [H, W, C / 8] bits of the image
+  std::vector<std::uint16_t> at;     ///< (x 3 + ky) C + c of each spike
+  std::vector<std::uint32_t> start;  ///< of each x
+  std::vector<float> zeros;          ///< weights of no input
+  explicit Seen(const SpikeConvolution& s)
+      : fired(static_cast<std::size_t>(s.height * s.width * s.in_channels / 8)),
+        at(static_cast<std::size_t>(3 * s.width * s.in_channels + 8)),
+        start(static_cast<std::size_t>(s.width + 1)),
+        zeros(static_cast<std::size_t>(s.out_channels), 0.0F) {}
 };
 
-SPIKELOOP_INLINE void find_spikes(const SpikeConvolution& s, const float* row, RowSpikes& spikes) {
+SPIKELOOP_INLINE void find_spikes(const SpikeConvolution& s, std::int64_t y, Seen& seen) {
+  const std::int64_t bytes = s.in_channels / 8;
+  const std::int64_t begin = y > 0 ? 0 : 1, end = y + 1 < s.height ? 3 : 2;
   std::uint32_t count = 0;
-  std::uint16_t* at = spikes.at.data();
   for (std::int64_t x = 0; x < s.width; ++x) {
-    spikes.start[static_cast<std::size_t>(x)] = count;
-    for (std::int64_t c = 0; c < s.in_channels; c += 8) {
-      const std::int64_t first = x * s.in_channels + c;
-      const unsigned mask = fired(row + first);
-      // All eight places are written, the next ones over those that were not spikes: no branch.
-      Eight places = *reinterpret_cast<const Eight*>(kBitPlaces.place[mask]);
-      places += static_cast<std::uint16_t>(first);
-      *reinterpret_cast<Eight*>(at + count) = places;
-      count += kBitPlaces.count[mask];
+    seen.start[static_cast<std::size_t>(x)] = count;
+    for (std::int64_t ky = begin; ky < end; ++ky) {
+      const std::uint8_t* masks = seen.fired.data() + ((y + ky - 1) * s.width + x) * bytes;
+      const std::int64_t first = (x * 3 + ky) * s.in_channels;
+      for (std::int64_t b = 0; b < bytes; ++b) append(masks[b], first + 8 * b, seen.at.data(), count);
     }
   }
-  spikes.start[static_cast<std::size_t>(s.width)] = count;
+  seen.start[static_cast<std::size_t>(s.width)] = count;
 }
 
 /// `kBlocks` x 16 output channels of a row of pixels.
 template <int kBlocks>
-SPIKELOOP_INLINE void add_weights(const SpikeConvolution& s, const std::array<const RowSpikes*, 3>& rows,
-                                  const float* weight, float* output) {
-  const std::int64_t out = s.out_channels, taps = 3 * s.in_channels * out;
+SPIKELOOP_INLINE void add_weights(const SpikeConvolution& s, const Seen& seen, const float* weight,
+                                  float* output) {
+  const std::int64_t out = s.out_channels;
   for (std::int64_t x = 0; x < s.width; ++x) {
     const std::int64_t first = std::max<std::int64_t>(x - 1, 0), last = std::min(x + 2, s.width);
+    const std::uint16_t* at = seen.at.data() + seen.start[static_cast<std::size_t>(first)];
+    const std::uint16_t* const end = seen.at.data() + seen.start[static_cast<std::size_t>(last)];
+    // Weight [kx, ky, c] of input x + kx - 1: at ((x + kx - 1) 3 + ky) C + c from here.
+    const std::int64_t here = (x - 1) * 3 * s.in_channels;
     Lanes even[kBlocks] = {}, odd[kBlocks] = {};
-    for (std::int64_t ky = 0; ky < 3; ++ky) {
-      const RowSpikes* row = rows[static_cast<std::size_t>(ky)];
-      if (row == nullptr) continue;
-      const std::uint16_t* at = row->at.data() + row->start[static_cast<std::size_t>(first)];
-      const std::uint16_t* const end = row->at.data() + row->start[static_cast<std::size_t>(last)];
-      // Weight [ky, kx, c] of input x + kx - 1: at (x + kx - 1) C + c from here.
-      const float* const base = weight + ky * taps - (x - 1) * s.in_channels * out;
-      for (; at + 1 < end; at += 2) {
-        const Lanes* w0 = reinterpret_cast<const Lanes*>(base + at[0] * out);
-        const Lanes* w1 = reinterpret_cast<const Lanes*>(base + at[1] * out);
-        for (int b = 0; b < kBlocks; ++b) even[b] += w0[b];
-        for (int b = 0; b < kBlocks; ++b) odd[b] += w1[b];
-      }
-      if (at < end) {
-        const Lanes* w0 = reinterpret_cast<const Lanes*>(base + at[0] * out);
-        for (int b = 0; b < kBlocks; ++b) even[b] += w0[b];
-      }
+    for (; at < end; at += 2) {
+      const Lanes* w0 = reinterpret_cast<const Lanes*>(weight + (at[0] - here) * out);
+      const Lanes* w1 =
+          reinterpret_cast<const Lanes*>(at + 1 < end ? weight + (at[1] - here) * out : seen.zeros.data());
+      for (int b = 0; b < kBlocks; ++b) even[b] += w0[b];
+      for (int b = 0; b < kBlocks; ++b) odd[b] += w1[b];
     }
     Lanes* result = reinterpret_cast<Lanes*>(output + x * out);
     for (int b = 0; b < kBlocks; ++b) result[b] = even[b] + odd[b];
@@ -108,30 +110,40 @@ SPIKELOOP_INLINE void add_weights(const SpikeConvolution& s, const std::array<co
 }
 
 SPIKELOOP_CLONES void convolve_image(const SpikeConvolution& s, const float* input, const float* weight,
-                                     float* output, std::array<RowSpikes*, 3> ring) {
-  const std::int64_t in_row = s.width * s.in_channels, out_row = s.width * s.out_channels;
-  find_spikes(s, input, *ring[1]);
+                                     float* output, Seen& seen) {
+  for (std::size_t i = 0; i < seen.fired.size(); ++i) {
+    seen.fired[i] = static_cast<std::uint8_t>(fired(input + 8 * i));
+  }
+  const std::int64_t row = s.width * s.out_channels;
   for (std::int64_t y = 0; y < s.height; ++y) {
-    if (y + 1 < s.height) find_spikes(s, input + (y + 1) * in_row, *ring[2]);
-    const std::array<const RowSpikes*, 3> rows{y > 0 ? ring[0] : nullptr, ring[1],
-                                               y + 1 < s.height ? ring[2] : nullptr};
+    find_spikes(s, y, seen);
     std::int64_t channel = 0;
     for (; channel + 4 * kLanes <= s.out_channels; channel += 4 * kLanes) {
-      add_weights<4>(s, rows, weight + channel, output + y * out_row + channel);
+      add_weights<4>(s, seen, weight + channel, output + y * row + channel);
     }
     if (channel + 2 * kLanes <= s.out_channels) {
-      add_weights<2>(s, rows, weight + channel, output + y * out_row + channel);
+      add_weights<2>(s, seen, weight + channel, output + y * row + channel);
       channel += 2 * kLanes;
     }
-    if (channel < s.out_channels) add_weights<1>(s, rows, weight + channel, output + y * out_row + channel);
-    std::rotate(ring.begin(), ring.begin() + 1, ring.end());
+    if (channel < s.out_channels) add_weights<1>(s, seen, weight + channel, output + y * row + channel);
   }
 }
 
 /// Spikes of one image by input channel: their places in the padded gradient.
 struct ImageSpikes {
-  std::vector<std::uint32_t> at;     ///< [C, H W]
-  std::vector<std::uint32_t> count;  ///< [C]
+  std::vector<std::uint32_t> at;              ///< [C, H W]
+  std::vector<std::uint32_t> count;           ///< [C]
+  std::vector<std::uint16_t> row;             ///< x C + c of a row's spikes
+  std::vector<std::uint32_t> pixel, channel;  ///< x and c of x C + c
+  explicit ImageSpikes(const SpikeConvolution& s)
+      : at(static_cast<std::size_t>(s.in_channels * s.height * s.width)),
+        count(static_cast<std::size_t>(s.in_channels)),
+        row(static_cast<std::size_t>(s.width * s.in_channels + 8)) {
+    for (std::int64_t i = 0; i < s.width * s.in_channels; ++i) {
+      pixel.push_back(static_cast<std::uint32_t>(i / s.in_channels));
+      channel.push_back(static_cast<std::uint32_t>(i % s.in_channels));
+    }
+  }
 };
 
 /// One input channel's weights towards 16 output channels: nine sums over the channel's spikes.
@@ -141,8 +153,8 @@ SPIKELOOP_INLINE void add_gradients(const std::uint32_t* at, std::uint32_t count
   Lanes sum[9] = {};
   for (std::uint32_t i = 0; i < count; ++i) {
     const float* const corner = padded + at[i] * out;
-    for (int k = 0; k < 9; ++k) {  // tap (ky, kx) met the output at (2 - ky, 2 - kx) from the corner
-      sum[k] += *reinterpret_cast<const Lanes*>(corner + (2 - k / 3) * row + (2 - k % 3) * out);
+    for (int k = 0; k < 9; ++k) {  // tap (kx, ky) met the output at (2 - ky, 2 - kx) from the corner
+      sum[k] += *reinterpret_cast<const Lanes*>(corner + (2 - k % 3) * row + (2 - k / 3) * out);
     }
   }
   for (int k = 0; k < 9; ++k) *reinterpret_cast<Lanes*>(grad_weight + k * tap) += sum[k];
@@ -153,16 +165,15 @@ SPIKELOOP_CLONES void image_gradient(const SpikeConvolution& s, const float* inp
   const std::int64_t area = s.height * s.width, padded_width = s.width + 2;
   std::fill(spikes.count.begin(), spikes.count.end(), 0U);
   for (std::int64_t y = 0; y < s.height; ++y) {
-    for (std::int64_t x = 0; x < s.width; ++x) {
-      const auto place = static_cast<std::uint32_t>(y * padded_width + x);
-      const float* pixel = input + (y * s.width + x) * s.in_channels;
-      for (std::int64_t first = 0; first < s.in_channels; first += 8) {
-        const unsigned mask = fired(pixel + first);
-        for (int i = 0; i < kBitPlaces.count[mask]; ++i) {
-          const auto c = static_cast<std::size_t>(first + kBitPlaces.place[mask][i]);
-          spikes.at[c * static_cast<std::size_t>(area) + spikes.count[c]++] = place;
-        }
-      }
+    const float* row_inputs = input + y * s.width * s.in_channels;
+    std::uint32_t count = 0;
+    for (std::int64_t i = 0; i < s.width * s.in_channels; i += 8) {
+      append(fired(row_inputs + i), i, spikes.row.data(), count);
+    }
+    const auto first = static_cast<std::uint32_t>(y * padded_width);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::size_t at = spikes.row[i], c = spikes.channel[at];
+      spikes.at[c * static_cast<std::size_t>(area) + spikes.count[c]++] = first + spikes.pixel[at];
     }
   }
   const std::int64_t tap = s.in_channels * s.out_channels, row = padded_width * s.out_channels;
@@ -179,7 +190,7 @@ SPIKELOOP_CLONES void image_gradient(const SpikeConvolution& s, const float* inp
 
 bool takes(const SpikeConvolution& s) {
   return s.images > 0 && s.height > 0 && s.width > 0 && s.in_channels >= 8 && s.in_channels % 8 == 0 &&
-         s.out_channels >= kLanes && s.out_channels % kLanes == 0 && s.width * s.in_channels <= 65536;
+         s.out_channels >= kLanes && s.out_channels % kLanes == 0 && 3 * s.width * s.in_channels <= 65536;
 }
 
 double firing_rate(const SpikeConvolution& s, const float* input) {
@@ -194,11 +205,10 @@ double firing_rate(const SpikeConvolution& s, const float* input) {
 
 void convolve_spikes(const SpikeConvolution& s, const float* input, const float* weight, float* output,
                      std::int64_t begin, std::int64_t end) {
-  RowSpikes a(s), b(s), c(s);
+  Seen seen(s);
   const std::int64_t area = s.height * s.width;
   for (std::int64_t n = begin; n < end; ++n) {
-    convolve_image(s, input + n * area * s.in_channels, weight, output + n * area * s.out_channels,
-                   {&a, &b, &c});
+    convolve_image(s, input + n * area * s.in_channels, weight, output + n * area * s.out_channels, seen);
   }
 }
 
@@ -207,9 +217,7 @@ void spike_weight_gradient(const SpikeConvolution& s, const float* input, const 
   const std::int64_t area = s.height * s.width, row = s.width * s.out_channels;
   const std::int64_t padded_row = row + 2 * s.out_channels;
   std::vector<float> padded(static_cast<std::size_t>((s.height + 2) * padded_row), 0.0F);
-  ImageSpikes spikes;
-  spikes.at.resize(static_cast<std::size_t>(s.in_channels * area));
-  spikes.count.resize(static_cast<std::size_t>(s.in_channels));
+  ImageSpikes spikes(s);
   for (std::int64_t n = 0; n < s.images; ++n) {
     for (std::int64_t y = 0; y < s.height; ++y) {
       std::memcpy(padded.data() + (y + 1) * padded_row + s.out_channels,

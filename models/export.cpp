@@ -6,9 +6,10 @@
 #include <cmath>
 #include <cstddef>
 #include <map>
-#include <optional>
 #include <utility>
 
+#include "models/fold.h"
+#include "models/graph_plan.h"
 #include "traces/support/error.h"
 
 namespace spikeloop::models {
@@ -27,21 +28,6 @@ traces::Tensor to_plain(const at::Tensor& tensor, const std::vector<std::int64_t
 }
 
 traces::Tensor to_plain(const at::Tensor& tensor) { return to_plain(tensor, tensor.sizes().vec()); }
-
-at::Tensor wide(const at::Tensor& tensor) { return tensor.detach().to(at::kDouble).cpu(); }
-
-/// y = scale * x + offset per channel, in double: a BatchNorm in evaluation, or an Affine.
-struct Affine {
-  at::Tensor scale, offset;
-};
-
-Affine affine_of(const GraphNetImpl::Parameters& own) {
-  if (!own.running_mean.defined()) {
-    return {wide(own.weight), own.bias.defined() ? wide(own.bias) : at::zeros_like(wide(own.weight))};
-  }
-  const at::Tensor scale = wide(own.weight) / (wide(own.running_var) + kNormEpsilon).sqrt();
-  return {scale, wide(own.bias) - wide(own.running_mean) * scale};
-}
 
 template <class T>
 void append(std::string& text, const T& value) {
@@ -79,7 +65,7 @@ class Exporter {
         out_of_(layers_.size()),
         places_(layers_.size()),
         affine_(layers_.size(), -1),
-        vote_(layers_.size(), -1),
+        folds_(folds_of(net->architecture())),
         folded_(layers_.size(), false) {}
 
   traces::Network run(const std::string& dataset) {
@@ -114,15 +100,13 @@ class Exporter {
   void prune() {
     const auto& edges = net_->architecture().edges;
     std::vector<bool> reached(layers_.size(), false);
-    used_ = reached;
+    used_ = reaching_output(net_->architecture());
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       reached[i] = layers_[i].as<layer::Input>() != nullptr;
-      used_[i] = layers_[i].as<layer::Output>() != nullptr;
     }
     for (std::size_t round = 0; round < layers_.size(); ++round) {
       for (const LayerEdge& edge : edges) {
         if (reached[at(edge.from)]) reached[at(edge.to)] = true;
-        if (used_[at(edge.to)]) used_[at(edge.from)] = true;
       }
     }
     for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -142,11 +126,6 @@ class Exporter {
   int only_source(std::size_t layer) const {
     return into_[layer].size() == 1 && !into_[layer][0].backward ? into_[layer][0].from : -1;
   }
-  bool only_reader(int layer) const { return out_of_[at(layer)].size() == 1; }
-  bool weighted(int layer) const {
-    return layers_[at(layer)].as<layer::Conv>() != nullptr ||
-           layers_[at(layer)].as<layer::Linear>() != nullptr;
-  }
 
   /// Layers that become part of another node, or nothing.
   void fold(std::size_t i) {
@@ -155,10 +134,9 @@ class Exporter {
     if (layer.as<layer::BatchNorm>() != nullptr || layer.as<layer::Affine>() != nullptr) {
       fold_affine(i, source);
     } else if (layer.as<layer::Vote>() != nullptr) {
-      if (source < 0 || layers_[at(source)].as<layer::Linear>() == nullptr || !only_reader(source)) {
+      if (source < 0 || folds_[at(source)].vote != static_cast<int>(i)) {
         fail(layer, "a vote that is not alone behind a linear layer", "one");
       }
-      vote_[at(source)] = static_cast<int>(i);
       folded_[i] = true;
     } else if (layer.as<layer::Dropout>() != nullptr) {
       folded_[i] = source >= 0;
@@ -166,13 +144,12 @@ class Exporter {
   }
 
   void fold_affine(std::size_t i, int source) {
-    if (source >= 0 && weighted(source) && only_reader(source)) {
-      affine_[at(source)] = static_cast<int>(i);
+    if (source >= 0 && folds_[at(source)].affine == static_cast<int>(i)) {
       folded_[i] = true;
       return;
     }
     const auto& own = net_->parameters_of(i);
-    const bool offset = affine_of(own).offset.ne(0).any().item<bool>();
+    const bool offset = scale_offset_of(own).offset.ne(0).any().item<bool>();
     const bool into_neurons = std::all_of(out_of_[i].begin(), out_of_[i].end(), [&](const LayerEdge& edge) {
       const auto* neuron = layers_[at(edge.to)].as<layer::Neuron>();
       return neuron != nullptr && !edge.backward && into_[at(edge.to)].size() == 1 &&
@@ -226,28 +203,12 @@ class Exporter {
     std::vector<std::int64_t> shape(shapes_[i].size(), 1);
     if (!own || taken_over) return {shape, {1.0F}};
     shape[0] = shapes_[i][0];
-    return to_plain(affine_of(net_->parameters_of(i)).scale, shape);
-  }
-
-  /// Weight [outputs, ...] and bias of a layer with what was folded into it, in double.
-  std::pair<at::Tensor, at::Tensor> weight_and_bias(std::size_t i) const {
-    const auto& own = net_->parameters_of(i);
-    at::Tensor weight = wide(own.weight), bias = own.bias.defined() ? wide(own.bias) : at::Tensor();
-    if (affine_[i] >= 0) {
-      const Affine affine = affine_of(net_->parameters_of(at(affine_[i])));
-      std::vector<std::int64_t> per_output(static_cast<std::size_t>(weight.dim()), 1);
-      per_output[0] = -1;
-      weight = weight * affine.scale.view(per_output);
-      bias = bias.defined() ? bias * affine.scale + affine.offset : affine.offset;
-    }
-    return {weight, bias};
+    return to_plain(scale_offset_of(net_->parameters_of(i)).scale, shape);
   }
 
   traces::Conv2dParams convolution(std::size_t i, const layer::Conv& conv) const {
-    const auto [weight, bias] = weight_and_bias(i);
     traces::Conv2dParams params;
-    params.weight = to_plain(weight);
-    if (bias.defined()) params.bias = to_plain(bias);
+    set_weight(params, i);
     params.stride = {conv.stride, conv.stride};
     params.padding = {conv.padding, conv.padding};
     params.groups = conv.groups;
@@ -255,16 +216,16 @@ class Exporter {
   }
 
   traces::LinearParams linear(std::size_t i) const {
-    auto [weight, bias] = weight_and_bias(i);
-    if (vote_[i] >= 0) {  // the mean of a class's outputs, which is linear
-      const std::int64_t votes = layers_[at(vote_[i])].as<layer::Vote>()->votes;
-      weight = weight.view({weight.size(0) / votes, votes, weight.size(1)}).mean(1);
-      if (bias.defined()) bias = bias.view({bias.size(0) / votes, votes}).mean(1);
-    }
     traces::LinearParams params;
-    params.weight = to_plain(weight);
-    if (bias.defined()) params.bias = to_plain(bias);
+    set_weight(params, i);
     return params;
+  }
+
+  template <class Params>
+  void set_weight(Params& params, std::size_t i) const {
+    params.weight = to_plain(exported_weight(*net_, i, folds_[i]));
+    const at::Tensor bias = exported_bias(*net_, i, folds_[i]);
+    if (bias.defined()) params.bias = to_plain(bias);
   }
 
   /// Neurons; a normalisation before them becomes their input factor r and their leak potential. NIR's
@@ -277,7 +238,7 @@ class Exporter {
     const double gain = leaky && !spec.decay_input ? tau : 1;
     traces::Tensor r = one(gain), leak = one(spec.v_reset);
     if (affine_[i] >= 0) {
-      const Affine affine = affine_of(net_->parameters_of(at(affine_[i])));
+      const ScaleOffset affine = scale_offset_of(net_->parameters_of(at(affine_[i])));
       std::vector<std::int64_t> shape(shapes_[i].size(), 1);
       shape[0] = affine.scale.numel();
       r = to_plain(affine.scale * gain, shape);
@@ -383,65 +344,17 @@ class Exporter {
   std::vector<bool> used_;
   std::vector<std::vector<LayerEdge>> into_, out_of_;  ///< among the used
   std::vector<Place> places_;
-  std::vector<int> affine_;   ///< the normalisation that a convolution, linear or neuron layer takes over
-  std::vector<int> vote_;     ///< the vote that a linear layer takes over
+  std::vector<int> affine_;   ///< the normalisation that a neuron layer takes over
+  std::vector<Folds> folds_;  ///< what a convolution or linear layer takes over
   std::vector<bool> folded_;  ///< has no node; its value is that of the node of its only source
   traces::Network network_;
 };
-
-/// Replaces the weights of a layer by the nearest multiples of a scale per output channel.
-void quantise_weight(traces::Tensor& weight, std::optional<traces::QuantisedWeight>& out, int bits) {
-  traces::QuantisedWeight quantised;
-  quantised.bits = bits;
-  const auto channels = static_cast<std::size_t>(weight.shape.at(0));
-  const std::size_t per_channel = weight.data.size() / channels;
-  const auto largest = static_cast<float>((1 << (bits - 1)) - 1);
-  quantised.value.resize(weight.data.size());
-  for (std::size_t c = 0; c < channels; ++c) {
-    float* values = weight.data.data() + c * per_channel;
-    float peak = 0;
-    for (std::size_t i = 0; i < per_channel; ++i) peak = std::max(peak, std::abs(values[i]));
-    const float scale = peak > 0 ? peak / largest : 1.0F;
-    quantised.scale.push_back(scale);
-    for (std::size_t i = 0; i < per_channel; ++i) {
-      const float rounded = std::clamp(std::nearbyint(values[i] / scale), -largest, largest);
-      quantised.value[c * per_channel + i] = static_cast<std::int8_t>(rounded);
-      values[i] = scale * rounded;
-    }
-  }
-  out = std::move(quantised);
-}
 
 }  // namespace
 
 traces::Network export_network(GraphNet& net, const std::string& dataset) {
   const at::NoGradGuard no_grad;
   return Exporter(net).run(dataset);
-}
-
-void quantise(traces::Network& network, const Dataset& dataset, int weight_bits, int input_bits) {
-  for (const int bits : {weight_bits, input_bits}) {
-    if (bits < 2 || bits > 8) {
-      throw InputError("quantisation", bits == weight_bits ? "weight bits" : "input bits",
-                       std::to_string(bits), "2 to 8");
-    }
-  }
-  for (auto& node : network.nodes) {
-    if (auto* conv = node.as<traces::Conv2dParams>()) {
-      quantise_weight(conv->weight, conv->quantised, weight_bits);
-    } else if (auto* linear = node.as<traces::LinearParams>()) {
-      quantise_weight(linear->weight, linear->quantised, weight_bits);
-    }
-  }
-  double peak = 0;
-  for (std::size_t c = 0; c < dataset.mean.size(); ++c) {
-    for (const double pixel : {0.0, 1.0}) {
-      peak = std::max(peak, std::abs((pixel - dataset.mean[c]) / dataset.std[c]));
-    }
-  }
-  network.input_bits = input_bits;
-  // Counts of events are integers already.
-  network.input_scale = dataset.events ? 1.0F : static_cast<float>(peak / ((1 << (input_bits - 1)) - 1));
 }
 
 }  // namespace spikeloop::models

@@ -1,7 +1,6 @@
 #pragma once
 #include <string>
 
-#include "models/data/dataset.h"
 #include "models/graph_net.h"
 #include "traces/network.h"
 
@@ -15,10 +14,5 @@ namespace spikeloop::models {
 /// name to note. Throws InputError ("network", layer) for what the format does not hold: MaxPool of real
 /// values, a BatchNorm that can become part of nothing, a layer that leads to the Output but is not reached.
 traces::Network export_network(GraphNet& net, const std::string& dataset);
-
-/// 8-bit post-training quantisation, symmetric, per output channel (weights of the first layer too). The
-/// input gets `input_bits` with a scale that covers the dataset's normalised range. Float weights are
-/// replaced by the de-quantised ones.
-void quantise(traces::Network& network, const Dataset& dataset, int weight_bits = 8, int input_bits = 8);
 
 }  // namespace spikeloop::models

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "models/graph_plan.h"
+
 namespace spikeloop::models {
 namespace {
 
@@ -25,47 +27,53 @@ at::Tensor per_output(const at::Tensor& factor, const at::Tensor& weight) {
 
 }  // namespace
 
-NormAffine affine_of(const GraphNetImpl::Parameters& norm) {
-  const at::Tensor scale = wide(norm.weight) / (wide(norm.running_var) + kNormEpsilon).sqrt();
-  return {scale, wide(norm.bias) - wide(norm.running_mean) * scale};
+ScaleOffset scale_offset_of(const GraphNetImpl::Parameters& own) {
+  const at::Tensor weight = wide(own.weight);
+  const at::Tensor bias = own.bias.defined() ? wide(own.bias) : at::zeros_like(weight);
+  if (!own.running_mean.defined()) return {weight, bias};
+  const at::Tensor scale = weight / (wide(own.running_var) + kNormEpsilon).sqrt();
+  return {scale, bias - wide(own.running_mean) * scale};
 }
 
-Folds folds_of(const Architecture& architecture, std::size_t layer) {
-  const auto index = static_cast<int>(layer);
-  int next = -1, leaving = 0, entering = 0;
+std::vector<Folds> folds_of(const Architecture& architecture) {
+  const std::vector<bool> used = reaching_output(architecture);
+  const std::size_t count = architecture.layers.size();
+  std::vector<int> leaving(count, 0), entering(count, 0), next(count, -1);
   for (const LayerEdge& edge : architecture.edges) {
-    if (edge.from != index) continue;
-    ++leaving;
-    if (!edge.backward) next = edge.to;
+    const auto from = static_cast<std::size_t>(edge.from), to = static_cast<std::size_t>(edge.to);
+    if (!used[from] || !used[to]) continue;
+    ++leaving[from];
+    ++entering[to];
+    if (!edge.backward) next[from] = edge.to;
   }
-  if (leaving != 1 || next < 0) return {};
-  for (const LayerEdge& edge : architecture.edges) entering += edge.to == next ? 1 : 0;
-  if (entering != 1) return {};
-  const Layer& after = architecture.layers[static_cast<std::size_t>(next)];
-  const bool linear = architecture.layers[layer].as<layer::Linear>() != nullptr;
-  Folds folds;
-  if (after.as<layer::BatchNorm>() != nullptr) folds.norm = next;
-  if (linear && after.as<layer::Vote>() != nullptr) folds.vote = next;
+  std::vector<Folds> folds(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool linear = architecture.layers[i].as<layer::Linear>() != nullptr;
+    if (!linear && architecture.layers[i].as<layer::Conv>() == nullptr) continue;
+    if (leaving[i] != 1 || next[i] < 0 || entering[static_cast<std::size_t>(next[i])] != 1) continue;
+    const Layer& after = architecture.layers[static_cast<std::size_t>(next[i])];
+    if (after.as<layer::BatchNorm>() != nullptr || after.as<layer::Affine>() != nullptr)
+      folds[i].affine = next[i];
+    if (linear && after.as<layer::Vote>() != nullptr) folds[i].vote = next[i];
+  }
   return folds;
 }
 
-at::Tensor exported_weight(const GraphNetImpl& net, std::size_t layer) {
-  const Folds folds = folds_of(net.architecture(), layer);
+at::Tensor exported_weight(const GraphNetImpl& net, std::size_t layer, const Folds& folds) {
   at::Tensor weight = wide(net.parameters_of(layer).weight);
-  if (folds.norm >= 0) {
-    const auto& norm = net.parameters_of(static_cast<std::size_t>(folds.norm));
-    weight = weight * per_output(affine_of(norm).scale, weight);
+  if (folds.affine >= 0) {
+    const auto& affine = net.parameters_of(static_cast<std::size_t>(folds.affine));
+    weight = weight * per_output(scale_offset_of(affine).scale, weight);
   }
   if (folds.vote >= 0) weight = mean_of_votes(weight, net.architecture(), folds.vote);
   return weight.to(at::kFloat);
 }
 
-at::Tensor exported_bias(const GraphNetImpl& net, std::size_t layer) {
-  const Folds folds = folds_of(net.architecture(), layer);
+at::Tensor exported_bias(const GraphNetImpl& net, std::size_t layer, const Folds& folds) {
   at::Tensor bias = net.parameters_of(layer).bias;
   if (bias.defined()) bias = wide(bias);
-  if (folds.norm >= 0) {
-    const NormAffine affine = affine_of(net.parameters_of(static_cast<std::size_t>(folds.norm)));
+  if (folds.affine >= 0) {
+    const ScaleOffset affine = scale_offset_of(net.parameters_of(static_cast<std::size_t>(folds.affine)));
     bias = bias.defined() ? bias * affine.scale + affine.offset : affine.offset;
   }
   if (!bias.defined()) return bias;

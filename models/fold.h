@@ -2,6 +2,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstddef>
+#include <vector>
 
 #include "models/graph_net.h"
 
@@ -9,23 +10,24 @@
 /// numbers.
 namespace spikeloop::models {
 
-/// BatchNorm in evaluation as y = scale x + offset per channel, in float64.
-struct NormAffine {
+/// y = scale x + offset per channel, in float64: a BatchNorm in evaluation, or an Affine.
+struct ScaleOffset {
   at::Tensor scale, offset;
 };
-NormAffine affine_of(const GraphNetImpl::Parameters& norm);
+ScaleOffset scale_offset_of(const GraphNetImpl::Parameters& parameters);
 
-/// What is folded into a convolution or linear layer: the BatchNorm or the Vote that is all it feeds and that
-/// nothing else enters. Layer indices, -1: none.
+/// What becomes part of a convolution or linear layer, because it is all that the layer feeds and nothing
+/// else enters it: a BatchNorm or Affine, or a Vote behind a linear layer. Layer indices, -1: none.
 struct Folds {
-  int norm = -1, vote = -1;
+  int affine = -1, vote = -1;
 };
-Folds folds_of(const Architecture& architecture, std::size_t layer);
+/// Of every layer; those that do not lead to the Output do not count.
+std::vector<Folds> folds_of(const Architecture& architecture);
 
-/// float32 on the CPU: the weight times BatchNorm's scale per output, or the mean over votes; computed in
-/// float64. No gradient.
-at::Tensor exported_weight(const GraphNetImpl& net, std::size_t layer);
+/// float32 on the CPU: the weight times the scale per output, or the mean over votes; computed in float64. No
+/// gradient.
+at::Tensor exported_weight(const GraphNetImpl& net, std::size_t layer, const Folds& folds);
 /// Its bias likewise, undefined where there is none.
-at::Tensor exported_bias(const GraphNetImpl& net, std::size_t layer);
+at::Tensor exported_bias(const GraphNetImpl& net, std::size_t layer, const Folds& folds);
 
 }  // namespace spikeloop::models

@@ -80,22 +80,6 @@ bool reads_itself(const Architecture& architecture, int layer) {
                      [&](const LayerEdge& edge) { return edge.from == layer && edge.to == layer; });
 }
 
-/// Layers from which edges of either kind lead to the Output.
-std::vector<bool> reaching_output(const Architecture& architecture) {
-  std::vector<bool> reach(architecture.layers.size(), false);
-  for (std::size_t i = 0; i < reach.size(); ++i) {
-    reach[i] = architecture.layers[i].as<layer::Output>() != nullptr;
-  }
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (const LayerEdge& edge : architecture.edges) {
-      if (!reach[at(edge.to)] || reach[at(edge.from)]) continue;
-      reach[at(edge.from)] = changed = true;
-    }
-  }
-  return reach;
-}
-
 std::vector<Block> folded_blocks(const Architecture& architecture) {
   std::vector<Block> blocks;
   Components components(architecture);
@@ -125,6 +109,21 @@ std::vector<Block> stepwise_blocks(const Architecture& architecture, const std::
 }
 
 }  // namespace
+
+std::vector<bool> reaching_output(const Architecture& architecture) {
+  std::vector<bool> reach(architecture.layers.size(), false);
+  for (std::size_t i = 0; i < reach.size(); ++i) {
+    reach[i] = architecture.layers[i].as<layer::Output>() != nullptr;
+  }
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const LayerEdge& edge : architecture.edges) {
+      if (!reach[at(edge.to)] || reach[at(edge.from)]) continue;
+      reach[at(edge.from)] = changed = true;
+    }
+  }
+  return reach;
+}
 
 std::vector<bool> still_layers(const Architecture& architecture, bool still_input) {
   std::vector<bool> still(architecture.layers.size(), false);

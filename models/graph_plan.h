@@ -27,6 +27,9 @@ struct GraphPlan {
 /// the Output nor the Input is in one block.
 GraphPlan plan_of(const Architecture& architecture, const std::vector<bool>& still, bool stepwise);
 
+/// Layers from which edges of either kind lead to the Output.
+std::vector<bool> reaching_output(const Architecture& architecture);
+
 /// Layers that nothing but a still input reaches without passing a neuron or a backward edge.
 std::vector<bool> still_layers(const Architecture& architecture, bool still_input);
 

@@ -197,11 +197,12 @@ class Trainer {
       // The end of an epoch has a checkpoint of its own.
       if (state_.batch < batches_ && seconds_since(saved_) >= 60 * run_.checkpoint_minutes) save();
     }
-    const std::int64_t seen = state_.sums.seen - seen_before;
+    // Before the checkpoint: a run that is killed in between writes this line again.
     const double epoch_seconds = seconds_since(epoch_start);
-    finish_epoch(progress);
     if (!run_.metrics.empty())
-      write_time(run_.metrics, state_.epoch, epoch_seconds, static_cast<double>(seen) / epoch_seconds);
+      write_time(run_.metrics, state_.epoch + 1, epoch_seconds,
+                 static_cast<double>(state_.sums.seen - seen_before) / epoch_seconds);
+    finish_epoch(progress);
   }
 
   void finish_epoch(Progress& progress) {
@@ -213,8 +214,8 @@ class Trainer {
     metrics.train_loss = state_.sums.loss / seen;
     metrics.train_accuracy = state_.sums.right / seen;
     char text[128];
-    int length = std::snprintf(text, sizeof text, "loss %.3f  accuracy %.1f %%", metrics.train_loss,
-                               100 * metrics.train_accuracy);
+    const int length = std::snprintf(text, sizeof text, "loss %.3f  accuracy %.1f %%", metrics.train_loss,
+                                     100 * metrics.train_accuracy);
     if (split_.validation) {
       const Evaluation evaluation = shards_.evaluate_on(dataset_, *split_.validation);
       metrics.validation_loss = evaluation.loss;
@@ -273,7 +274,7 @@ class Trainer {
         "training diverged in epoch " + std::to_string(state_.epoch + 1) + ", step " +
         std::to_string(state_.optimiser.steps) + ": " + what + " at learning rate " +
         Json(learning_rate(schedule_, state_.optimiser.steps)).dump() +
-        (run_.checkpoint.empty() ? "" : " (" + run_.checkpoint + " holds the state before)"));
+        (std::filesystem::exists(run_.checkpoint) ? "; " + run_.checkpoint + " holds an earlier state" : ""));
   }
 
   void update() {
@@ -285,7 +286,9 @@ class Trainer {
     const double norm = gradient_norm(gradients);
     if (options_.mixed_precision) state_.loss_scale.update(std::isfinite(norm));
     if (!std::isfinite(norm)) {
-      if (!options_.mixed_precision) diverged("a gradient is not finite");
+      constexpr double kLeastScale = 1.0 / 65536;  // no overflow any more
+      if (!options_.mixed_precision || state_.loss_scale.scale < kLeastScale)
+        diverged("a gradient is not finite");
       ++state_.optimiser.steps;  // skipped, but counted: the learning rate goes on
       return;
     }

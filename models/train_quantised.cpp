@@ -33,21 +33,21 @@ at::Tensor straight_through(const at::Tensor& weight, const at::Tensor& forward,
   return carrier - carrier.detach() + forward;  // 0 + forward: exact
 }
 
-at::Tensor transformed(const GraphNetImpl& net, std::size_t layer, int bits, const Quantisation& how) {
+at::Tensor transformed(const GraphNetImpl& net, std::size_t layer, const Folds& folds, int bits,
+                       const Quantisation& how) {
   const at::Tensor& weight = net.parameters_of(layer).weight;
   at::Tensor value, passes;
   {
     const at::NoGradGuard no_grad;
-    const Folds folds = folds_of(net.architecture(), layer);
-    const RoundedWeight rounded = round_weight(exported_weight(net, layer), bits, how);
+    const RoundedWeight rounded = round_weight(exported_weight(net, layer, folds), bits, how);
     value = rounded.value;
     passes = rounded.passes;
-    if (folds.norm >= 0) {
-      // BatchNorm will multiply with its factor again. Where that is 0 the weight does not matter.
+    if (folds.affine >= 0) {
+      // What is folded in will multiply again. Where that is 0 the weight does not matter.
       std::vector<std::int64_t> shape(static_cast<std::size_t>(weight.dim()), 1);
       shape[0] = weight.size(0);
       const at::Tensor factor =
-          affine_of(net.parameters_of(static_cast<std::size_t>(folds.norm))).scale.view(shape);
+          scale_offset_of(net.parameters_of(static_cast<std::size_t>(folds.affine))).scale.view(shape);
       const at::Tensor before = (value.to(at::kDouble) / factor).to(at::kFloat);
       value = at::where(factor.eq(0), weight.detach().cpu(), before);
     }
@@ -92,8 +92,9 @@ void train_quantised(GraphNet& net, const Dataset& dataset, const Quantisation& 
     const auto found = by_name.find(architecture.layers[i].name);
     if (found != by_name.end()) bits[i] = found->second;
   }
-  net->weight_transform = [bits, quantisation](const GraphNetImpl& self, std::size_t layer) {
-    return transformed(self, layer, bits.at(layer), quantisation);
+  const std::vector<Folds> folds = folds_of(architecture);
+  net->weight_transform = [bits, folds, quantisation](const GraphNetImpl& self, std::size_t layer) {
+    return transformed(self, layer, folds.at(layer), bits.at(layer), quantisation);
   };
   net->input_transform = nullptr;
   if (rate_coded(architecture)) return;  // spikes are integers

@@ -7,6 +7,7 @@
 
 #include "models/batches.h"
 #include "models/export.h"
+#include "models/quantise.h"
 #include "traces/support/random.h"
 #include "traces/support/sha256.h"
 

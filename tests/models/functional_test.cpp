@@ -8,6 +8,7 @@
 #include "models/export.h"
 #include "models/graph_runner.h"
 #include "models/networks.h"
+#include "models/quantise.h"
 #include "models/train.h"
 #include "tests/support/tiny.h"
 
@@ -42,9 +43,9 @@ TEST_P(CrossbarsAgree, WithTheIntegerNetworkSpikeForSpike) {
   TrainRun run;
   run.quiet = true;
   train(net, dataset, options, run);
-  for (const int bits : {8, 4}) {
+  for (const char* bits : {"8", "4", "6:per-tensor,stem=8,reduce=3,fc1=7,fc2=5,input=6"}) {
     traces::Network network = export_network(net, dataset.name);
-    quantise(network, dataset, bits, 8);
+    quantise(network, dataset, parse_quantisation(bits, "test"));
     // Counts of 9 spikes, whose mean no float holds.
     for (auto& node : network.nodes) {
       if (auto* pool = node.as<traces::Pool2dParams>(); pool != nullptr && node.name == "last.pool") {

@@ -133,12 +133,12 @@ TEST(TrainQuantised, LayersComputeWithWhatWillBeExported) {
       const std::string name = net->architecture().layers[layer].name;
       const auto own = how.layer_bits.find(name);
       const int bits = own != how.layer_bits.end() ? own->second : how.weight_bits;
-      const at::Tensor expected = round_weight(exported_weight(*net, layer), bits, how).value;
+      const Folds folds = folds_of(net->architecture()).at(layer);
+      const at::Tensor expected = round_weight(exported_weight(*net, layer, folds), bits, how).value;
       at::Tensor found = net->weight_transform(*net, layer).detach();
-      const Folds folds = folds_of(net->architecture(), layer);
-      if (folds.norm >= 0) {
-        found = found *
-                affine_of(net->parameters_of(static_cast<std::size_t>(folds.norm))).scale.view({-1, 1, 1, 1});
+      if (folds.affine >= 0) {
+        found = found * scale_offset_of(net->parameters_of(static_cast<std::size_t>(folds.affine)))
+                            .scale.view({-1, 1, 1, 1});
         EXPECT_LE((found - expected).abs().max().item<double>(), 1e-6 * expected.abs().max().item<double>());
       } else {
         EXPECT_EQ(folds.vote, 11);

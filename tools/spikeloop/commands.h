@@ -9,6 +9,7 @@ namespace spikeloop::tools {
 int search_command(const std::vector<std::string>& arguments);
 int train_command(const std::vector<std::string>& arguments);
 int test_command(const std::vector<std::string>& arguments);
+int quantise_command(const std::vector<std::string>& arguments);
 int trace_command(const std::vector<std::string>& arguments);
 int datasets_command(const std::vector<std::string>& arguments);
 int verify_command(const std::vector<std::string>& arguments);

@@ -20,10 +20,11 @@ struct Command {
   const char* text;  ///< nullptr: not listed
 };
 
-constexpr std::array<Command, 9> kCommands{{
+constexpr std::array<Command, 10> kCommands{{
     {"search", search_command, "search a network for a chip: propose, score, train, measure, pick"},
     {"train", train_command, "train one network"},
     {"test", test_command, "how well a network does: accuracy, confusions, firing rates"},
+    {"quantise", quantise_command, "round a network's weights to 2 to 8 bits, layer by layer"},
     {"trace", trace_command, "record the spikes of a network on test images"},
     {"datasets", datasets_command, "list the data sets, or check one and say what is in it"},
     {"study", study_command, "look into a search's study: status, best, show, export"},

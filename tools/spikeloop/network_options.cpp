@@ -181,6 +181,10 @@ models::GraphNet network_from(const std::string& file, const CommandLine& line,
 
 }  // namespace
 
+int timesteps_of(const NetworkChoice& choice) {
+  return choice.from.empty() ? choice.spec.timesteps : traces::read_nir(choice.from).timesteps;
+}
+
 models::GraphNet network_for(const NetworkChoice& choice, const CommandLine& line,
                              const models::Dataset& dataset, std::uint64_t seed) {
   if (!choice.from.empty()) return network_from(choice.from, line, dataset);

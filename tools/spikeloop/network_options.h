@@ -25,6 +25,9 @@ struct NetworkChoice {
 void add_architecture_options(po::options_description& network, po::options_description& neuron,
                               NetworkChoice& choice);
 
+/// Of the network that the command line asks for: event recordings are cut into as many frames.
+int timesteps_of(const NetworkChoice& choice);
+
 /// The network for the samples of this dataset, its weights drawn by the seed, or those of --from. Throws
 /// InputError for what does not go together.
 models::GraphNet network_for(const NetworkChoice& choice, const CommandLine& line,

@@ -1,12 +1,15 @@
 #include "models/quantise.h"
 
+#include <algorithm>
 #include <boost/program_options/value_semantic.hpp>
 #include <cstdio>
 #include <string>
 #include <vector>
 
+#include "models/checkpoint.h"
 #include "models/data/dataset.h"
-#include "models/graph_runner.h"
+#include "models/export.h"
+#include "models/test_network.h"
 #include "nas/candidate.h"
 #include "tools/spikeloop/commands.h"
 #include "tools/spikeloop/options.h"
@@ -17,8 +20,10 @@ namespace spikeloop::tools {
 namespace {
 
 constexpr const char* kUsage =
-    "usage: spikeloop quantise NETWORK.nir --weight-bits SPEC --out FILE.nir [--dataset NAME] [options]\n\n"
-    "Rounds the weights of a network to integers and says what that does to each layer. SPEC is\n"
+    "usage: spikeloop quantise (NETWORK.nir | --checkpoint FILE) --weight-bits SPEC --out FILE.nir "
+    "[options]\n\n"
+    "Rounds the weights of a network, or of a training's checkpoint, to integers and says what that does to "
+    "each layer. SPEC is\n"
     "BITS[:per-tensor][:mse][,LAYER=BITS ...][,input=BITS]: 2 to 8 bits for all layers and for single ones;\n"
     "a scale per output channel or per tensor; chosen by the largest weight or by least squared error.\n"
     "With a dataset the input becomes integers too, and accuracies before and after are measured.";
@@ -67,24 +72,48 @@ models::Dataset open(const DataOptions& data, int timesteps) {
   return models::open_dataset(data.dataset, options);
 }
 
+traces::Network network_of_checkpoint(const std::string& file) {
+  models::Checkpoint checkpoint = models::load_checkpoint(file);
+  return models::export_network(checkpoint.net, checkpoint.dataset);
+}
+
+void print_notes(const traces::Network& rounded, const std::vector<models::LayerRounding>& layers,
+                 const std::string& file) {
+  if (rounded.input_bits > 0) {
+    std::printf("input: %d bits, %.4g per step\n", rounded.input_bits,
+                static_cast<double>(rounded.input_scale));
+  } else {
+    std::printf("input: floats; a chip needs integers: give a --dataset\n");
+  }
+  const auto before = std::find_if(layers.begin(), layers.end(),
+                                   [](const models::LayerRounding& layer) { return layer.bits_before < 32; });
+  if (before == layers.end()) return;
+  std::printf("note: %s had %d-bit weights already; they were rounded a second time\n", file.c_str(),
+              before->bits_before);
+}
+
 }  // namespace
 
 int quantise_command(const std::vector<std::string>& arguments) {
-  std::string network_file, weight_bits, out;
+  std::string network_file, checkpoint_file, weight_bits, out;
   std::int64_t test_images = 0;
   bool quiet = false;
   DataOptions data;
   CommandLine line;
   line.usage = kUsage;
   line.options.add_options()("network", po::value(&network_file)->value_name("FILE"), "the network (NIR)")(
-      "weight-bits", po::value(&weight_bits)->value_name("SPEC"), "such as 4, or 3:mse,stem=8,fc2=6,input=6")(
+      "checkpoint", po::value(&checkpoint_file)->value_name("FILE"),
+      "a checkpoint of spikeloop train instead")("weight-bits", po::value(&weight_bits)->value_name("SPEC"),
+                                                 "such as 4, or 3:mse,stem=8,fc2=6,input=6")(
       "out", po::value(&out)->value_name("FILE"), "where the integer network goes (NIR)")(
       "test-images", po::value(&test_images)->value_name("N")->default_value(0), "for accuracies; 0: all")(
       "quiet,q", po::bool_switch(&quiet), "no progress");
   add_data_options(line.options, data);
   line.positional.add("network", 1);
   if (!line.parse(arguments)) return 0;
-  line.required("network");
+  if (network_file.empty() == checkpoint_file.empty())
+    throw InputError("command line", "--network", network_file.empty() ? "nothing" : "--checkpoint as well",
+                     "either a network or --checkpoint");
   line.required("weight-bits");
   line.required("out");
   const models::Quantisation quantisation = models::parse_quantisation(weight_bits, "--weight-bits");
@@ -95,36 +124,30 @@ int quantise_command(const std::vector<std::string>& arguments) {
   if (test_images < 0)
     throw InputError("command line", "--test-images", std::to_string(test_images), "0 (all) or more");
   require_writable(out, "--out");
-  const traces::Network network = traces::read_nir(network_file);
-  if (with_data && !line.given("dataset")) data.dataset = network.dataset;
+  const std::string& file = network_file.empty() ? checkpoint_file : network_file;
+  const traces::Network network = network_file.empty() ? network_of_checkpoint(file) : traces::read_nir(file);
 
   traces::Network rounded = network;
   if (!with_data) {
     models::quantise_weights(rounded, quantisation);
   } else {
+    if (data.dataset.empty()) data.dataset = network.dataset;
     const models::Dataset dataset = open(data, network.timesteps);
     models::quantise(rounded, dataset, quantisation);
     const auto test = models::first_of(dataset.test, test_images);
-    const double before = models::accuracy(network, dataset, *test, 100, quiet);
-    const double after = models::accuracy(rounded, dataset, *test, 100, quiet);
+    models::EvaluateOptions options;
+    options.quiet = quiet;
+    const auto accuracy = [&](const traces::Network& which) {
+      return models::test_network(which, file, dataset, *test, options).evaluation.accuracy();
+    };
+    const double before = accuracy(network), after = accuracy(rounded);
     std::printf("test accuracy on %lld samples of %s: %.2f %% before, %.2f %% after\n",
                 static_cast<long long>(test->size()), dataset.name.c_str(), 100 * before, 100 * after);
   }
   traces::write_nir(out, rounded);
   const auto layers = models::compare(network, rounded);
   print_layers(layers, quantisation);
-  if (rounded.input_bits > 0) {
-    std::printf("input: %d bits, %.4g per step\n", rounded.input_bits,
-                static_cast<double>(rounded.input_scale));
-  } else {
-    std::printf("input: floats; a chip needs integers: give a --dataset\n");
-  }
-  for (const auto& layer : layers) {
-    if (layer.bits_before == 32) continue;
-    std::printf("note: %s had %d-bit weights already; they were rounded a second time\n",
-                network_file.c_str(), layer.bits_before);
-    break;
-  }
+  print_notes(rounded, layers, file);
   std::printf("network: %s\n", out.c_str());
   return 0;
 }

@@ -148,7 +148,7 @@ int train_command(const std::vector<std::string>& arguments) {
   outputs.check();
   models::DatasetOptions dataset_options;
   dataset_options.dir = data.dir;
-  dataset_options.framing = data.framing(choice.spec.timesteps);
+  dataset_options.framing = data.framing(timesteps_of(choice));
   dataset_options.seed = nas::kShapesSeed;
   const models::Dataset dataset = models::open_dataset(data.dataset, dataset_options);
   models::GraphNet net = network_for(choice, line, dataset, nas::seed_of(settings, nas::SeedOf::kWeights));

@@ -97,9 +97,9 @@ class GraphNetImpl::Forward {
       if (layers_[at(layer)].as<layer::Output>() != nullptr) result = value_[at(layer)];
     }
     net_.draw_seed = derive_seed(net_.draw_seed, kNextForward);
-    if (still_.at(output_)) return result;
-    if (net_.output_observer) net_.output_observer(result);
-    return result.mean(0);
+    const bool still = still_.at(output_);
+    if (net_.output_observer) net_.output_observer(still ? every_step(result) : result);
+    return still ? result : result.mean(0);
   }
 
  private:

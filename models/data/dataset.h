@@ -33,8 +33,6 @@ struct Framing {
   bool binary = false;  ///< a bit per pixel instead of a count
 };
 
-inline constexpr std::int64_t kMaxFrames = 4096;  ///< of an event sample
-
 /// "time" or "count".
 const char* to_string(Framing::By by);
 /// Inverse of to_string. Throws InputError naming `place`.

@@ -25,6 +25,8 @@ Dataset open_nirdata(const DatasetOptions& options);
 Dataset open_npz_frames(const DatasetOptions& options);
 Dataset open_shapes(const DatasetOptions& options);
 
+constexpr std::int64_t kMaxFrames = 4096;  ///< of an event sample
+
 /// Samples that lie in memory one after the other.
 class MemorySet : public SampleSet {
  public:

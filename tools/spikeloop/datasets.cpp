@@ -120,9 +120,7 @@ int datasets_command(const std::vector<std::string>& arguments) {
       std::printf("%-16s %s\n", kind.name, kind.files);
     return 0;
   }
-  if (frames < 0 || frames > models::kMaxFrames)
-    throw InputError("command line", "--frames", std::to_string(frames),
-                     "0 to " + std::to_string(models::kMaxFrames));
+  if (frames < 0) throw InputError("command line", "--frames", std::to_string(frames), "0 or more");
   models::DatasetOptions options;
   options.dir = data.dir;
   options.framing = data.framing(frames);

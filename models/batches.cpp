@@ -11,6 +11,7 @@
 #include <mutex>
 #include <numeric>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -268,7 +269,12 @@ struct BatchLoader::State {
         order(epoch_order(set->size(), options)),
         upcoming(options.first_batch),
         taken(options.first_batch) {
-    for (int i = 0; i < options.threads; ++i) threads.emplace_back([this] { work(); });
+    threads.reserve(static_cast<std::size_t>(options.threads));
+    try {
+      for (int i = 0; i < options.threads; ++i) threads.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      // The machine has no more threads: those that started, or the caller's, make the same batches.
+    }
   }
   ~State() {
     {

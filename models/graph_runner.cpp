@@ -191,7 +191,6 @@ struct GraphRunner::Plan {
   std::vector<Step> steps;
   int output = -1;
 
-  /// Whether the input has a value for every timestep.
   /// What data sets hold as maps of one pixel, [N, 1, 1], is the [N] of a network that takes a vector.
   at::Tensor as_input(const at::Tensor& images) const {
     for (const auto& node : network.nodes) {
@@ -201,6 +200,7 @@ struct GraphRunner::Plan {
     return images;
   }
 
+  /// Whether the input has a value for every timestep.
   bool frames(const at::Tensor& images) const {
     for (const auto& node : network.nodes) {
       const auto* input = node.as<traces::InputParams>();
@@ -321,6 +321,10 @@ at::Tensor GraphRunner::run(const at::Tensor& given, std::map<std::string, at::T
                        "the images' shape " + c10::str(images.sizes().slice(frames ? 2 : 1)));
     }
   }
+  if (timesteps != plan.network.timesteps) {
+    throw InputError(plan.file, "timesteps", std::to_string(plan.network.timesteps),
+                     "the " + std::to_string(timesteps) + " frames of the samples");
+  }
   const at::Tensor x = images.to(at::kFloat).cpu();
   std::vector<at::Tensor> value(plan.network.nodes.size()), integers = value, previous = value;
   std::vector<NeuronState> state(value.size());
@@ -336,6 +340,7 @@ at::Tensor GraphRunner::run(const at::Tensor& given, std::map<std::string, at::T
         value[index] = frames ? x[t] : x;
         if (step.integers.exist) {
           integers[index] = encode_input(plan.network, value[index]);
+          clipped_inputs_ += beyond_range(plan.network, value[index]);
           value[index] = integers[index] * plan.network.input_scale;
         }
         continue;

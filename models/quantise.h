@@ -57,7 +57,7 @@ struct InputRange {
 /// Images: `input_bits`, with a scale that covers pixels 0 to 255 of every channel. Events: counts, so scale
 /// 1, and as many bits as the largest count in up to kCountedSamples samples of the training half (of the
 /// test half where that is not loaded) needs, at most 8; what is larger saturates, in LibTorch and on the
-/// chip.
+/// chip, and GraphRunner counts it.
 InputRange input_range(const Dataset& dataset, int input_bits = 8);
 inline constexpr std::int64_t kCountedSamples = 2000;
 

@@ -42,7 +42,8 @@ void append_input(const at::Tensor& integers, traces::SpikeTrace::Input& input) 
 }  // namespace
 
 traces::SpikeTrace record_trace(const traces::Network& network, const Dataset& dataset,
-                                const SampleSet& samples, const std::vector<std::int64_t>& indices) {
+                                const SampleSet& samples, const std::vector<std::int64_t>& indices,
+                                std::int64_t* clipped_inputs) {
   for (const std::int64_t index : indices) {
     if (index < 0 || index >= samples.size()) {
       throw InputError(dataset.name, "sample", std::to_string(index),
@@ -77,6 +78,7 @@ traces::SpikeTrace record_trace(const traces::Network& network, const Dataset& d
     for (const auto& [name, record] : spikes) append_spikes(record, trace.nodes[name]);
     if (network.input_bits > 0) append_input(encode_input(network, batch.input), trace.input);
   }
+  if (clipped_inputs != nullptr) *clipped_inputs = runner.clipped_inputs();
   return trace;
 }
 

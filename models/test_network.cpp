@@ -50,6 +50,7 @@ NetworkTest test_network(const traces::Network& network, const std::string& file
   NetworkTest result;
   result.evaluation = evaluate({classify}, dataset, set, options);
   result.rates = counter.rates();
+  result.clipped_inputs = runner.clipped_inputs();
   return result;
 }
 

@@ -16,7 +16,8 @@ struct LayerRate {
 
 struct NetworkTest {
   Evaluation evaluation;
-  std::vector<LayerRate> rates;  ///< of the neuron layers, by name
+  std::vector<LayerRate> rates;     ///< of the neuron layers, by name
+  std::int64_t clipped_inputs = 0;  ///< values beyond the range of a quantised input (GraphRunner)
 };
 
 /// A network as it stands, quantised or not. Throws InputError naming `file` for what cannot be run.

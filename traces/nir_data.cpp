@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "traces/support/error.h"
 #include "traces/support/hdf5_io.h"
@@ -46,43 +47,75 @@ std::vector<double> read_matrix(hid_t group, const std::string& name, const h5::
   return values;
 }
 
-std::string text(double value) { return std::to_string(value); }
+std::string text(double value) {
+  char result[32];
+  std::snprintf(result, sizeof result, "%.6g", value);
+  return result;
+}
+
+constexpr std::int64_t kMost = std::int64_t{1} << 24U;        ///< neurons, samples, steps
+constexpr std::int64_t kMostAtOnce = std::int64_t{1} << 28U;  ///< values of a sample
+
+void check_count(std::int64_t count, const char* what, const h5::Where& where) {
+  if (count < 1 || count > kMost) h5::fail(where, std::to_string(count) + ' ' + what, "1 to 2^24");
+}
+
+/// A nanosecond is far below any timestep; shorter is damage, and times divided by it leave every integer.
+void check_seconds(double seconds, const char* what, const h5::Where& where) {
+  if (!(seconds >= 1e-9 && seconds <= 1e9))
+    h5::fail(where, what + (' ' + text(seconds)), "1e-9 to 1e9 seconds");
+}
 
 void read_grid(hid_t group, const h5::Where& where, NirData& data) {
   const double dt = h5::read_real_attribute(group, "dt", where);
-  if (!(dt > 0) || !std::isfinite(dt)) h5::fail(where, "dt " + text(dt), "seconds above 0");
-  std::vector<std::int64_t> shape;
-  const std::vector<double> values = read_matrix(group, "data", where, 3, shape);
+  check_seconds(dt, "dt", where);
+  const h5::Where in_data = where.in("data");
+  const h5::Handle dataset = h5::open_dataset(group, "data", where);
+  const std::vector<std::int64_t> shape = h5::dimensions(dataset.get(), in_data);
+  if (shape.size() != 3) h5::fail(in_data, std::to_string(shape.size()) + " dimensions", "3");
+  check_count(shape[0], "samples", in_data);
+  check_count(shape[1], "steps", in_data);
+  check_count(shape[2], "neurons", in_data);
   data.steps = shape[1];
   data.neurons = shape[2];
-  data.duration_s = static_cast<double>(shape[1]) * dt;
+  data.duration_s = static_cast<double>(data.steps) * dt;
+  if (data.steps > kMostAtOnce / data.neurons) h5::fail(in_data, "more than 2^28 values a sample", "fewer");
   data.samples.resize(static_cast<std::size_t>(shape[0]));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] == 0) continue;
-    if (!(values[i] >= 0 && values[i] <= 255 && values[i] == std::floor(values[i]))) {
-      h5::fail(where.in("data"), text(values[i]) + " as element " + std::to_string(i),
-               "numbers of spikes, 0 to 255");
+  // Some samples at once: a grid is mostly zeros, and all of it as numbers takes many times the file.
+  const std::int64_t values_each = data.steps * data.neurons;
+  const std::int64_t block = std::max<std::int64_t>(1, (std::int64_t{1} << 22U) / values_each);
+  std::vector<double> values;
+  for (std::int64_t first = 0; first < shape[0]; first += block) {
+    const std::int64_t count = std::min(block, shape[0] - first);
+    values.resize(static_cast<std::size_t>(count * values_each));
+    h5::read_slab(dataset.get(), H5T_NATIVE_DOUBLE, {first, 0, 0}, {count, data.steps, data.neurons},
+                  values.data(), in_data);
+    for (std::int64_t i = 0; i < count * values_each; ++i) {
+      const double value = values[static_cast<std::size_t>(i)];
+      if (value == 0) continue;
+      if (!(value >= 0 && value <= 255 && value == std::floor(value))) {
+        h5::fail(in_data, text(value) + " as element " + std::to_string(first * values_each + i),
+                 "numbers of spikes, 0 to 255");
+      }
+      auto& sample = data.samples[static_cast<std::size_t>(first + i / values_each)];
+      sample.insert(sample.end(), static_cast<std::size_t>(value),
+                    {static_cast<double>(i / data.neurons % data.steps + 1) * dt, i % data.neurons});
     }
-    const auto neurons = static_cast<std::size_t>(data.neurons), steps = static_cast<std::size_t>(data.steps);
-    const auto time_s = static_cast<double>(i / neurons % steps + 1) * dt;
-    data.samples[i / neurons / steps].insert(data.samples[i / neurons / steps].end(),
-                                             static_cast<std::size_t>(values[i]),
-                                             {time_s, static_cast<std::int64_t>(i % neurons)});
   }
 }
 
 void read_events(hid_t group, const h5::Where& where, NirData& data) {
   const std::vector<std::int64_t> neurons = h5::read_integer_attribute(group, "n_neurons", where);
-  if (neurons.size() != 1 || neurons[0] < 1) h5::fail(where, "no n_neurons above 0", "their number");
+  if (neurons.size() != 1) h5::fail(where, std::to_string(neurons.size()) + " values of n_neurons", "one");
+  check_count(neurons[0], "neurons", where);
   data.neurons = neurons[0];
   data.duration_s = h5::read_real_attribute(group, "t_max", where);
-  if (!(data.duration_s >= 0) || !std::isfinite(data.duration_s)) {
-    h5::fail(where, "t_max " + text(data.duration_s), "seconds from 0 on");
-  }
+  check_seconds(data.duration_s, "t_max", where);
   std::vector<std::int64_t> shape, other;
   const std::vector<double> index = read_matrix(group, "idx", where, 2, shape);
   const std::vector<double> time = read_matrix(group, "time", where, 2, other);
   if (shape != other) h5::fail(where, "idx and time of different shapes", "the same");
+  if (shape[0] > kMost) h5::fail(where, std::to_string(shape[0]) + " samples", "at most 2^24");
   data.samples.resize(static_cast<std::size_t>(shape[0]));
   for (std::size_t i = 0; i < index.size(); ++i) {
     if (index[i] == -1) continue;

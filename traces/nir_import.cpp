@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <set>
 
 #include "traces/network_shapes.h"
 #include "traces/support/error.h"
@@ -41,6 +42,10 @@ std::optional<double> ratio(const Tensor& above, const Tensor& below) {
   return first;
 }
 
+bool at_least_one(const Tensor& t) {
+  return std::all_of(t.data.begin(), t.data.end(), [](float v) { return v >= 1 - 1e-5F; });
+}
+
 bool all(const Tensor& t, double value) {
   return std::all_of(t.data.begin(), t.data.end(),
                      [&](float v) { return same(static_cast<double>(v), value); });
@@ -51,25 +56,29 @@ struct DtHint {
   std::optional<double> dt_s;
   std::string why;
   bool in_timesteps = false;
+  const Tensor* shown_by = nullptr;
 };
+
+// Above it a spiking network's timestep is none that anybody uses, and an IF's r is a gain.
+constexpr double kLongestIfDt = 0.05;
 
 DtHint hint_of(const Node& node) {
   if (const auto* p = node.as<LifParams>()) {
-    if (const auto dt = ratio(p->tau, p->r))
-      return {dt, "r = tau/dt, as snnTorch and SpikingJelly (decay_input=False) write", false};
-    const bool long_taus =
-        std::all_of(p->tau.data.begin(), p->tau.data.end(), [](float t) { return t >= 1; });
-    if (long_taus && all(p->r, 1)) return {1.0, "tau >= 1 counts timesteps, as sinabs writes", true};
+    // r = tau/dt is at least 1; below that it is a gain of its own.
+    if (const auto dt = ratio(p->tau, p->r); dt && at_least_one(p->r))
+      return {dt, "r = tau/dt, as snnTorch and SpikingJelly (decay_input=False) write", false, &p->tau};
+    if (at_least_one(p->tau) && all(p->r, 1))
+      return {1.0, "tau >= 1 counts timesteps, as sinabs writes", true, &p->tau};
   }
   if (const auto* p = node.as<CubaLifParams>()) {
     const auto dt = ratio(p->tau_mem, p->r);
     const auto from_synapse = ratio(p->tau_syn, p->w_in);
-    if (dt && from_synapse && same(*dt, *from_synapse))
-      return {dt, "r = tau_mem/dt and w_in = tau_syn/dt, as snnTorch writes", false};
+    if (dt && from_synapse && same(*dt, *from_synapse) && at_least_one(p->r) && at_least_one(p->w_in))
+      return {dt, "r = tau_mem/dt and w_in = tau_syn/dt, as snnTorch writes", false, &p->tau_mem};
   }
   if (const auto* p = node.as<IfParams>()) {
-    if (const auto dt = ratio({{1}, {1}}, p->r); dt && *dt < 1)
-      return {dt, "IF r = 1/dt, as SpikingJelly writes", false};
+    if (const auto dt = ratio({{1}, {1}}, p->r); dt && *dt <= kLongestIfDt)
+      return {dt, "IF r = 1/dt, as SpikingJelly writes", false, &p->r};
   }
   return {};
 }
@@ -91,6 +100,13 @@ class Importer {
     choose_firing();
     if (options_.timesteps > 0) network().timesteps = options_.timesteps;
     if (options_.input_bits > 0) {
+      const float scale = network().input_scale;
+      if (network().input_bits > 0 && scale != 1) {
+        throw InputError("command line", "--input-bits",
+                         "given for " + file_ + ", whose input has steps of " +
+                             text_of(static_cast<double>(scale)) + " already",
+                         "none: counts of events would be read with another step");
+      }
       network().input_bits = options_.input_bits;
       network().input_scale = 1;
     }
@@ -106,6 +122,8 @@ class Importer {
   void choose_dt() {
     DtHint hint;
     std::string who;
+    int agreeing = 0;
+    std::set<float> shown;
     for (const Node& node : network().nodes) {
       const DtHint found = hint_of(node);
       if (!found.dt_s) continue;
@@ -118,23 +136,27 @@ class Importer {
         hint = found;
         who = node.name;
       }
+      ++agreeing;
+      shown.insert(found.shown_by->data.begin(), found.shown_by->data.end());
     }
     const auto& nodes = network().nodes;
     const bool matters = std::any_of(nodes.begin(), nodes.end(), leaky);
-    const bool known = result_.findings.gives_dt && !(result_.findings.ours && options_.dt_s > 0);
     if (options_.dt_s > 0) {
       network().dt_s = options_.dt_s;
       decide("dt " + text_of(options_.dt_s) + " s, as --nir-dt says");
       if (hint.dt_s && !same(*hint.dt_s, options_.dt_s))
         warn("'" + who + "' shows dt " + text_of(*hint.dt_s) + " s (" + hint.why + "), not " +
              text_of(options_.dt_s) + " s");
-    } else if (known) {
+    } else if (result_.findings.gives_dt) {
       decide("dt " + text_of(network().dt_s) + " s, from the file's metadata");
     } else if (hint.dt_s) {
       network().dt_s = *hint.dt_s;
       decide("dt " + text_of(*hint.dt_s) + (hint.in_timesteps ? ": " : " s: ") + "at '" + who + "', " +
              hint.why);
-      in_timesteps_ = hint.in_timesteps;
+      if (agreeing == 1 || shown.size() == 1) {
+        warn("dt rests on " + (agreeing == 1 ? "'" + who + "' alone" : "one value that all neurons share") +
+             ", which other conventions may mean otherwise: check it with --nir-dt");
+      }
     } else {
       network().dt_s = kDefaultDt;
       if (matters) {
@@ -148,6 +170,7 @@ class Importer {
         decide("dt " + text_of(kDefaultDt) + " s by default; no neuron here depends on it");
       }
     }
+    in_timesteps_ = hint.in_timesteps && same(network().dt_s, 1) && !result_.findings.ours;
   }
 
   /// IF as frameworks run it: what comes in is added once per timestep, whatever dt is.
@@ -210,19 +233,21 @@ class Importer {
   }
 
   void choose_firing() {
-    bool hard = false, any = false;
+    bool hard = false, soft = false;
     for (Node& node : network().nodes) {
       auto rule = firing_rule(node);
       if (!rule) continue;
-      any = true;
       if (options_.soft_reset) rule->soft_reset = *options_.soft_reset;
       if (options_.spike_at_threshold) rule->spike_at_threshold = *options_.spike_at_threshold;
-      hard = hard || !rule->soft_reset;
+      (rule->soft_reset ? soft : hard) = true;
       set_firing_rule(node, *rule);
     }
-    if (!any) return;
+    if (!hard && !soft) return;
     const bool ours = result_.findings.ours;
-    decide(std::string("reset: ") + (hard ? "v = v_reset" : "v -= v_threshold") +
+    const char* rules = hard && soft ? "mixed, v = v_reset or v -= v_threshold by node"
+                        : hard       ? "v = v_reset"
+                                     : "v -= v_threshold";
+    decide(std::string("reset: ") + rules +
            (options_.soft_reset ? ", as --reset says"
             : ours              ? ", from the file's metadata"
                                 : ", NIR's only rule"));

@@ -81,6 +81,23 @@ std::string node_table(const Network& network, const std::vector<Shape>& shapes)
   return text;
 }
 
+/// Where a node's value of the same timestep comes from, through Flatten; -1 where only backward edges bring
+/// it, or several edges.
+int source_of(const Network& network, int index) {
+  const Node* node = nullptr;
+  do {
+    int source = -1;
+    for (const Edge& edge : network.edges) {
+      if (edge.to != index) continue;
+      if (edge.backward || source >= 0) return -1;
+      source = edge.from;
+    }
+    index = source;
+    if (index >= 0) node = &network.nodes[static_cast<std::size_t>(index)];
+  } while (index >= 0 && node->as<FlattenParams>() != nullptr);
+  return index;
+}
+
 /// What a crossbar layer reads, or why the chip cannot run the node; "" when there is nothing to say.
 std::string on_chip(const Network& network, int index) {
   const auto node_at = [&](int i) -> const Node& { return network.nodes[static_cast<std::size_t>(i)]; };
@@ -94,10 +111,12 @@ std::string on_chip(const Network& network, int index) {
     return "not on the chip: groups; crossbars take it as a convolution without, its other weights 0";
   const bool layer = weight_of(node) != nullptr, pool = node.as<Pool2dParams>() != nullptr;
   if (!layer && !pool) return "";
-  const std::vector<int> sources = network.inputs_of(index);
-  if (sources.size() != 1) return "not on the chip: several edges into it; sum them in a Scale node first";
-  int source = sources[0];
-  while (node_at(source).as<FlattenParams>() != nullptr) source = network.inputs_of(source).at(0);
+  const int source = source_of(network, index);
+  if (source < 0) {
+    return "not on the chip: several edges or values of the timestep before come into it; sum them in a "
+           "Scale "
+           "node first";
+  }
   const Node& from = node_at(source);
   if (pool) return "";
   if (from.as<InputParams>() != nullptr) {
@@ -108,8 +127,8 @@ std::string on_chip(const Network& network, int index) {
   }
   if (from.spiking()) return "reads spikes of '" + from.name + "', 1 bit";
   if (const auto* p = from.as<Pool2dParams>()) {
-    int before = network.inputs_of(source).at(0);
-    if (node_at(before).spiking()) {
+    const int before = source_of(network, source);
+    if (before >= 0 && node_at(before).spiking()) {
       const std::int64_t most = p->kernel[0] * p->kernel[1];
       int bits = 0;
       while ((std::int64_t{1} << bits) <= most) ++bits;

@@ -1,6 +1,7 @@
 #include "traces/spike_export.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "traces/support/error.h"
@@ -55,6 +56,13 @@ void write_matrix(hid_t group, const std::string& name, hid_t type, std::int64_t
   if (columns > 0) h5::write_slab(dataset.get(), type, {0, 0}, shape, data, where.in(name));
 }
 
+/// So that int(t_max / dt), the reference library's number of steps, is T in spite of rounding.
+double duration_s(int timesteps, double dt_s) {
+  double result = timesteps * dt_s;
+  while (result / dt_s < timesteps) result = std::nextafter(result, std::numeric_limits<double>::infinity());
+  return result;
+}
+
 void write_node(hid_t nodes, const std::string& name, const SpikeTrace& trace,
                 const SpikeTrace::NodeSpikes& node, double dt_s, const h5::Where& where) {
   std::vector<std::vector<Event>> samples;
@@ -79,7 +87,7 @@ void write_node(hid_t nodes, const std::string& name, const SpikeTrace& trace,
   const h5::Where in_spikes = at.in("observables/spikes");
   h5::write_string_attribute(spikes.get(), "__type__", "EventData", in_spikes);
   h5::write_integer_attribute(spikes.get(), "n_neurons", {node.info.bits()}, true, in_spikes);
-  h5::write_real_attribute(spikes.get(), "t_max", trace.header.timesteps * dt_s, in_spikes);
+  h5::write_real_attribute(spikes.get(), "t_max", duration_s(trace.header.timesteps, dt_s), in_spikes);
   const auto rows = static_cast<std::int64_t>(samples.size()), columns = static_cast<std::int64_t>(most);
   write_matrix(spikes.get(), "idx", H5T_NATIVE_INT64, rows, columns, index.data(), in_spikes);
   write_matrix(spikes.get(), "time", H5T_NATIVE_DOUBLE, rows, columns, time.data(), in_spikes);

@@ -50,10 +50,11 @@ Recording read_aedat2(const std::string& path, const Aedat2Layout& layout) {
       fail(path, at, "x " + std::to_string(column) + ", y " + std::to_string(row),
            "below " + std::to_string(layout.width) + " and " + std::to_string(layout.height));
     }
-    const std::int64_t x = layout.mirror_x ? layout.width - 1 - column : column;
+    const std::int64_t x = layout.turned ? layout.height - 1 - row : column;
+    const std::int64_t y = layout.turned ? layout.width - 1 - column : row;
     const bool bit = (address >> layout.polarity_shift & 1U) != 0;
     recording.events.push_back({static_cast<std::int64_t>(big_endian(bytes, at + 4, 4)),
-                                static_cast<std::uint16_t>(x), static_cast<std::uint16_t>(row),
+                                static_cast<std::uint16_t>(x), static_cast<std::uint16_t>(y),
                                 bit != layout.polarity_inverted});
   }
   sort_by_time(recording);

@@ -15,14 +15,15 @@ struct Aedat2Layout {
   std::uint32_t skip_mask = 0;  ///< words with one of these bits are no events of pixels
   unsigned x_shift = 0, y_shift = 0, polarity_shift = 0;
   std::uint32_t x_mask = 0, y_mask = 0;  ///< after the shift
-  bool mirror_x = false, polarity_inverted = false;
+  bool turned = false;                   ///< of a square sensor: the pixel is (side - 1 - y, side - 1 - x)
+  bool polarity_inverted = false;
 };
 /// y = bits 30-22, x = bits 21-12, polarity = bit 11; bit 31: frames and IMU, bit 10: external events.
 inline Aedat2Layout davis240_layout() {
   return {240, 180, 0x80000400U, 12, 22, 11, 0x3FFU, 0x1FFU, false, false};
 }
-/// DVS128: y = bits 14-8, x = bits 7-1 from the right, polarity = bit 0 with 0 for ON; bit 15: external
-/// events (SpikingJelly, CIFAR10DVS.load_origin_data).
+/// DVS128 as in CIFAR10-DVS: y = bits 14-8, x = bits 7-1, polarity = bit 0; the pixel is (127 - y, 127 - x)
+/// and ON 1 - polarity (SpikingJelly, CIFAR10DVS.load_origin_data, and tonic); bit 15: external events.
 inline Aedat2Layout dvs128_layout() { return {128, 128, 0x8000U, 1, 8, 0, 0x7FU, 0x7FU, true, true}; }
 
 Recording read_aedat2(const std::string& path, const Aedat2Layout& layout);

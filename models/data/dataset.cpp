@@ -186,7 +186,7 @@ void sort_by_time(Recording& recording) {
 Framing checked(Framing framing, std::int64_t default_frames) {
   if (framing.frames == 0) framing.frames = default_frames;
   if (framing.frames < 1 || framing.frames > kMaxFrames) {
-    throw InputError("command line", "--frames", std::to_string(framing.frames),
+    throw InputError("event frames", "number in a sample", std::to_string(framing.frames),
                      "1 to " + std::to_string(kMaxFrames));
   }
   if (framing.frame_us < 0) {
@@ -197,7 +197,20 @@ Framing checked(Framing framing, std::int64_t default_frames) {
     throw InputError("command line", "--frame-us", std::to_string(framing.frame_us),
                      "none with frames of equal numbers of events");
   }
+  if (framing.from_first_event && framing.frame_us == 0) {
+    throw InputError("command line", "--from-first-event", "no --frame-us",
+                     "a frame's length: without one the frames start at the first event anyway");
+  }
   return framing;
+}
+
+void refuse_cutting(const Framing& framing, const std::string& dataset, const std::string& have) {
+  const auto refuse = [&](bool given, const char* option) {
+    if (given) throw InputError("command line", option, "given for " + dataset, "none: it has " + have);
+  };
+  refuse(framing.by == Framing::By::kCount, "--frames-by");
+  refuse(framing.frame_us != 0, "--frame-us");
+  refuse(framing.from_first_event, "--from-first-event");
 }
 
 void set_events(Dataset& dataset, const Framing& framing, std::int64_t channels, std::int64_t height,
@@ -225,7 +238,16 @@ Dataset open_dataset(const std::string& name, const DatasetOptions& options) {
   std::vector<std::string> names;
   std::string list;
   for (const Kind& kind : kinds()) {
-    if (name == kind.kind.name) return kind.open(options);
+    if (name == kind.kind.name) {
+      Dataset dataset = kind.open(options);
+      if (!dataset.events) {
+        refuse_cutting(options.framing, name, "still images");
+        if (options.framing.binary)
+          throw InputError("command line", "--binary-events", "given for " + name,
+                           "none: it has still images");
+      }
+      return dataset;
+    }
     names.emplace_back(kind.kind.name);
     list += (list.empty() ? "" : ", ") + names.back();
   }

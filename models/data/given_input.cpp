@@ -65,8 +65,9 @@ Counts from_nir_data(const std::string& path, const Size& size, double dt_s) {
     std::vector<std::uint8_t> sample(static_cast<std::size_t>(size.timesteps * size.neurons()), 0);
     for (const auto& spike : spikes) {
       const double at = spike.time_s / step_s;
-      add(sample, data.steps > 0 ? std::llround(at) - 1 : static_cast<std::int64_t>(std::floor(at + 1e-6)),
-          spike.neuron, size);
+      const double step = data.steps > 0 ? std::round(at) - 1 : std::floor(at + 1e-6);
+      if (step < static_cast<double>(size.timesteps))
+        add(sample, static_cast<std::int64_t>(step), spike.neuron, size);
     }
     counts.samples.push_back(std::move(sample));
   }
@@ -137,7 +138,7 @@ bool ends_with(const std::string& text, const std::string& end) {
 Dataset open_given_input(const std::string& path, const GivenInputShape& shape) {
   const bool map = shape.input.size() == 3;
   const Size size{shape.timesteps, shape.input.at(0), map ? shape.input[1] : 1, map ? shape.input[2] : 1};
-  if (size.timesteps * size.neurons() > (std::int64_t{1} << 30)) {
+  if (size.timesteps > (std::int64_t{1} << 30) / size.neurons()) {
     throw InputError(path, "samples",
                      std::to_string(size.timesteps) + " timesteps of " + std::to_string(size.neurons()),
                      "at most 2^30 values a sample");

@@ -15,9 +15,11 @@ constexpr std::int64_t kDefaultFrames = 10;
 using traces::NirData;
 
 /// Event times are the ends of time steps: one at k dt belongs to step k - 1 (the reference library's
-/// to_time_gridded with dynamic_before_transition).
-std::int64_t step_of(double time_s, double step_s) {
-  return std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(time_s / step_s - 1e-6)) - 1);
+/// to_time_gridded with dynamic_before_transition). `steps` for all that come later.
+std::int64_t step_of(double time_s, double step_s, std::int64_t steps) {
+  const double step = std::ceil(time_s / step_s - 1e-6) - 1;
+  return step < static_cast<double>(steps) ? std::max<std::int64_t>(0, static_cast<std::int64_t>(step))
+                                           : steps;
 }
 
 class NirSet : public SampleSet {
@@ -41,7 +43,7 @@ class NirSet : public SampleSet {
       const std::int64_t frame =
           framing_.by == Framing::By::kCount
               ? (part == 0 ? framing_.frames - 1 : std::min(i / part, framing_.frames - 1))
-              : step_of(spike.time_s - origin_s, step_s);
+              : step_of(spike.time_s - origin_s, step_s, framing_.frames);
       if (frame >= framing_.frames) continue;
       std::uint8_t& value = out[frame * data_.neurons + spike.neuron];
       if (value < (framing_.binary ? 1 : 255)) ++value;
@@ -98,7 +100,7 @@ Dataset open_nirdata(const DatasetOptions& options) {
     }
     shape = own_shape;
     framing = own;
-    if (framing.frames * data.neurons > (std::int64_t{1} << 30)) {
+    if (data.neurons > (std::int64_t{1} << 30) / framing.frames) {
       throw InputError(path, "samples",
                        std::to_string(framing.frames) + " frames of " + std::to_string(data.neurons),
                        "at most 2^30 values a sample");

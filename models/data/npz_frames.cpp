@@ -16,8 +16,8 @@ namespace {
 
 class FrameSet : public SampleSet {
  public:
-  FrameSet(std::vector<RecordingSet::File> files, std::vector<std::int64_t> shape)
-      : files_(std::move(files)), shape_(std::move(shape)) {}
+  FrameSet(std::vector<RecordingSet::File> files, std::vector<std::int64_t> shape, bool binary)
+      : files_(std::move(files)), shape_(std::move(shape)), most_(binary ? 1 : 255) {}
   std::int64_t size() const override { return static_cast<std::int64_t>(files_.size()); }
   std::int64_t label(std::int64_t index) const override {
     return files_.at(static_cast<std::size_t>(index)).label;
@@ -32,13 +32,14 @@ class FrameSet : public SampleSet {
         throw InputError(path, "frames, element " + std::to_string(i), std::to_string(value),
                          "a count of events");
       }
-      out[i] = static_cast<std::uint8_t>(std::min(255.0, value));
+      out[i] = static_cast<std::uint8_t>(std::min(most_, value));
     }
   }
 
  private:
   std::vector<RecordingSet::File> files_;
   std::vector<std::int64_t> shape_;
+  double most_;
 };
 
 std::vector<RecordingSet::File> files_of(const std::string& folder, const std::vector<std::string>& classes) {
@@ -57,6 +58,7 @@ std::vector<RecordingSet::File> files_of(const std::string& folder, const std::v
 
 Dataset open_npz_frames(const DatasetOptions& options) {
   const std::string folder = data_folder(options, "train/<class>/*.npz and test/<class>/*.npz");
+  refuse_cutting(options.framing, "npz-frames", "frames already");
   Dataset dataset;
   dataset.name = "npz-frames";
   std::error_code error;
@@ -81,7 +83,8 @@ Dataset open_npz_frames(const DatasetOptions& options) {
                          std::to_string(options.framing.frames) + ", the timesteps");
       }
     }
-    (train ? dataset.train : dataset.test) = std::make_shared<FrameSet>(std::move(files), shape);
+    (train ? dataset.train : dataset.test) =
+        std::make_shared<FrameSet>(std::move(files), shape, options.framing.binary);
   }
   if (!shape.empty()) set_events(dataset, checked({}, shape[0]), 2, shape[2], shape[3]);
   return dataset;

@@ -102,6 +102,8 @@ std::uint64_t little_endian(const std::string& text, std::size_t at, std::size_t
 std::string name_of(const std::string& path);
 /// `framing` with the default number of frames filled in; InputError for values out of range.
 Framing checked(Framing framing, std::int64_t default_frames);
+/// InputError for options that cut recordings where there are none; `have` says what there is.
+void refuse_cutting(const Framing& framing, const std::string& dataset, const std::string& have);
 /// Puts events in order of time, equal times in the order they have.
 void sort_by_time(Recording& recording);
 /// Notes in the data set that a half is not as large as the published one.

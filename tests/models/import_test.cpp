@@ -127,6 +127,24 @@ TEST(ImportedDynamics, TwoLifNeurons) {
   EXPECT_EQ(std::count(second.spike.begin(), second.spike.end(), 1), 0);
 }
 
+TEST(ImportedDynamics, FramesAreAsManyAsTimesteps) {
+  const Network n = single(traces::IfParams{{{1}, {1}}, {{1}, {1}}, {{1}, {0}}}, 1, 4);
+  EXPECT_THROW(run(n, {1, 1, 1}), InputError);
+}
+
+TEST(ImportedDynamics, CountsBeyondTheInputsBitsAreCounted) {
+  Network n = single(traces::IfParams{{{1}, {1}}, {{1}, {1}}, {{1}, {0}}}, 1, 4);
+  n.input_bits = 3;
+  n.input_scale = 1;
+  GraphRunner runner(n, "test");
+  at::Tensor x = at::zeros({4, 1, 1});
+  x[0] = 3;
+  x[1] = 4;
+  x[3] = 255;
+  runner.run(x);
+  EXPECT_EQ(runner.clipped_inputs(), 2);
+}
+
 TEST(ImportedDynamics, BrailleNetworkRuns) {
   if (!std::filesystem::exists(reference("braille_subgraph.nir"))) GTEST_SKIP() << "absent: refs/nir";
   traces::ImportOptions options;

@@ -1,6 +1,6 @@
 """Writes small networks as other frameworks' exporters do, with h5py alone.
 
-  nir_frameworks.py snntorch|spikingjelly|norse|sinabs|rockpool FILE
+  nir_frameworks.py snntorch|spikingjelly|norse|sinabs|rockpool|gains|flattens FILE
 
 The conventions are those of snnTorch's export_nir.py, SpikingJelly's nir_exchange/to_nir.py, Norse's
 export_nir.py, sinabs' nir.py and Rockpool's nir module, as published; what each line shows is said beside it.
@@ -133,7 +133,34 @@ def rockpool():
         }, chain("input", "0_LinearTorch", "1_LIF", "1_LIF_rec", "1_LIF") + [["1_LIF", "output"]])
 
 
+def gains():
+    """No framework's: r that is a gain, not tau/dt or 1/dt."""
+    full = np.ones(2, np.float32)
+    return graph(
+        {
+            "lif": {"type": "LIF", "tau": full * 0.02, "r": full / 2, "v_leak": full * 0, "v_threshold": full},
+            "if": {"type": "IF", "r": full * 10, "v_threshold": full},
+            "input": port("Input", 2),
+            "output": port("Output", 2),
+        }, chain("input", "lif", "if", "output"))
+
+
+def flattens():
+    """No framework's: Flatten nodes in a cycle before a layer, the edge from behind first."""
+    lif = np.ones(4, np.float32)
+    flatten = {"type": "Flatten", "start_dim": 0, "end_dim": -1, "input_type": np.array([4])}
+    return graph(
+        {
+            "input": port("Input", 4),
+            "if": {"type": "IF", "r": lif, "v_threshold": lif},
+            "flat": flatten,
+            "back": flatten,
+            "fc": {"type": "Linear", "weight": weight(2, 4)},
+            "output": port("Output", 2),
+        }, [["back", "flat"], ["flat", "back"]] + chain("input", "if", "flat", "fc", "output"))
+
+
 with h5py.File(sys.argv[2], "w") as f:
     put(f, "version", "1.0.7")
     put(f, "node", {"snntorch": snntorch, "spikingjelly": spikingjelly, "norse": norse, "sinabs": sinabs,
-                    "rockpool": rockpool}[sys.argv[1]]())
+                    "rockpool": rockpool, "gains": gains, "flattens": flattens}[sys.argv[1]]())

@@ -105,6 +105,60 @@ TEST_F(Frameworks, SinabsCountsTauInTimesteps) {
     EXPECT_NE(report.find(piece), std::string::npos) << piece << "\n" << report;
 }
 
+TEST_F(Frameworks, TheTimestepThatSinabsMeansIsNoChange) {
+  ImportOptions options;
+  options.dt_s = 1;
+  EXPECT_EQ(network_hash(import_nir(file("sinabs"), options).network),
+            network_hash(import_nir(file("sinabs"), {}).network));
+  options.dt_s = 0.5;
+  const ImportedNetwork other = import_nir(file("sinabs"), options);
+  EXPECT_NEAR(static_cast<double>(node(other.network, "lif").as<LifParams>()->tau.data.at(0)), 20, 1e-6)
+      << "seconds then, forward Euler";
+}
+
+TEST_F(Frameworks, GainsSayNothingOfTheTimestep) {
+  const ImportedNetwork imported = import_nir(file("gains"), {});
+  EXPECT_EQ(imported.network.dt_s, 1e-4);
+  EXPECT_NE(import_report(imported, "f").find("the timestep is a guess"), std::string::npos);
+  EXPECT_EQ(node(imported.network, "if").as<IfParams>()->r.data.at(0), 10.0F);
+}
+
+TEST_F(Frameworks, ATimestepFromOneNodeIsDoubted) {
+  const std::string doubt = "dt rests on";
+  EXPECT_NE(import_report(import_nir(file("spikingjelly"), {}), "f").find(doubt + " 'if' alone"),
+            std::string::npos);
+  EXPECT_EQ(import_report(import_nir(file("snntorch"), {}), "f").find(doubt), std::string::npos)
+      << "three time constants agree";
+}
+
+TEST_F(Frameworks, FlattenNodesInACycle) {
+  const std::string report = import_report(import_nir(file("flattens"), {}), "f");
+  EXPECT_NE(report.find("fc: not on the chip: several edges or values of the timestep before"),
+            std::string::npos)
+      << report;
+}
+
+TEST_F(Frameworks, InputBitsOverATrainedInputAreRefused) {
+  const TemporaryFolder folder;
+  Network n = import_nir(file("spikingjelly"), {}).network;
+  n.input_bits = 8;
+  n.input_scale = 0.25F;
+  write_nir(folder.file("n.nir"), n);
+  ImportOptions options;
+  options.input_bits = 4;
+  test::expect_input_error([&] { import_nir(folder.file("n.nir"), options); }, {"--input-bits", "0.25"});
+}
+
+TEST_F(Frameworks, ResetsThatDifferAreMixed) {
+  const TemporaryFolder folder;
+  ImportOptions options;
+  options.soft_reset = true;
+  Network n = import_nir(file("spikingjelly"), options).network;
+  n.nodes.at(static_cast<std::size_t>(n.find("lif"))).as<LifParams>()->soft_reset = false;
+  write_nir(folder.file("n.nir"), n);
+  EXPECT_NE(import_report(import_nir(folder.file("n.nir"), {}), "f").find("reset: mixed"), std::string::npos);
+}
+
 TEST_F(Frameworks, RockpoolsRecurrentGraphAndNames) {
   const ImportedNetwork imported = import_nir(file("rockpool"), {});
   EXPECT_EQ(imported.network.nodes.size(), 5U);

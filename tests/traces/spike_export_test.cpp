@@ -43,6 +43,22 @@ TEST(SpikeExport, NirDataIsReadBack) {
   }
 }
 
+TEST(SpikeExport, TheDurationHoldsEveryTimestep) {
+  const test::TemporaryFolder folder;
+  SpikeTrace trace = trace_of(1);
+  for (const double dt_s : {1e-4, 3e-4, 7e-4, 1.0 / 49, 0.1}) {
+    for (const int timesteps : {12, 49, 98, 103, 300}) {
+      trace.header.timesteps = timesteps;
+      export_spikes(folder.file("s.h5"), trace, dt_s);
+      const double t_max = read_nir_data(folder.file("s.h5"), "lif.1").duration_s;
+      EXPECT_EQ(static_cast<int>(t_max / dt_s), timesteps) << dt_s << ", as to_time_gridded";
+    }
+  }
+  export_spikes(folder.file("s.h5"), trace, 1e-300);
+  test::expect_input_error([&] { read_nir_data(folder.file("s.h5"), "lif.1"); },
+                           {"t_max 3e-298", "1e-9 to 1e9 seconds"});
+}
+
 TEST(SpikeExport, SilentNode) {
   const test::TemporaryFolder folder;
   SpikeTrace trace = trace_of(1);

@@ -9,6 +9,7 @@
 #include "nas/candidate.h"
 #include "tools/spikeloop/commands.h"
 #include "tools/spikeloop/options.h"
+#include "traces/support/error.h"
 #include "traces/support/progress.h"
 
 namespace spikeloop::tools {
@@ -119,6 +120,7 @@ int datasets_command(const std::vector<std::string>& arguments) {
       std::printf("%-16s %s\n", kind.name, kind.files);
     return 0;
   }
+  if (frames < 0) throw InputError("command line", "--frames", std::to_string(frames), "0 or more");
   models::DatasetOptions options;
   options.dir = data.dir;
   options.framing = data.framing(frames);

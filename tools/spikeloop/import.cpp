@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "models/data/dataset.h"
 #include "tools/spikeloop/commands.h"
 #include "tools/support/command_line.h"
 #include "traces/nir.h"
@@ -25,6 +26,20 @@ bool choose(const std::string& option, const std::string& word, const std::strin
   if (word == yes) return true;
   if (word != no) throw InputError("command line", option, '"' + word + '"', no + " or " + yes);
   return false;
+}
+
+/// What the network names as its data set is what trace and quantise open.
+void require_dataset(const std::string& name) {
+  std::vector<std::string> names;
+  std::string list;
+  for (const models::DatasetKind& kind : models::dataset_kinds()) {
+    if (name == kind.name) return;
+    names.emplace_back(kind.name);
+    list += (list.empty() ? "" : ", ") + names.back();
+  }
+  const std::string nearest = nearest_word(name, names);
+  throw InputError("command line", "--dataset", '"' + name + '"',
+                   nearest.empty() ? "one of " + list : nearest + ", or another of " + list);
 }
 
 }  // namespace
@@ -61,6 +76,7 @@ int import_command(const std::vector<std::string>& arguments) {
     options.euler = choose("--euler", euler, "forward", "exponential")
                         ? traces::ImportOptions::Euler::kExponential
                         : traces::ImportOptions::Euler::kForward;
+  if (!dataset.empty()) require_dataset(dataset);
   if (!out.empty()) require_writable(out, "--out");
   traces::ImportedNetwork imported = traces::import_nir(model, options);
   if (!dataset.empty()) imported.network.dataset = dataset;

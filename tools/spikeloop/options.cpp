@@ -1,6 +1,7 @@
 #include "tools/spikeloop/options.h"
 
 #include <boost/program_options/value_semantic.hpp>
+#include <cstdio>
 
 namespace spikeloop::tools {
 
@@ -12,6 +13,14 @@ models::Framing DataOptions::framing(std::int64_t frames) const {
   framing.from_first_event = from_first_event;
   framing.binary = binary;
   return framing;
+}
+
+void warn_of_clipped_inputs(std::int64_t count, int input_bits) {
+  if (count == 0) return;
+  std::fprintf(stderr,
+               "warning: %lld input values do not fit %d bits and were limited to %d: shorter frames, or "
+               "--binary-events, give smaller counts\n",
+               static_cast<long long>(count), input_bits, (1 << (input_bits - 1)) - 1);
 }
 
 void add_data_options(po::options_description& options, DataOptions& data) {

@@ -19,6 +19,8 @@ struct DataOptions {
   /// Throws InputError (command line). `frames`: 0 for the dataset's default.
   models::Framing framing(std::int64_t frames) const;
 };
+/// Says on stderr that counts did not fit the input's integers; nothing when all did.
+void warn_of_clipped_inputs(std::int64_t count, int input_bits);
 /// --dataset, --data, --frames-by, --frame-us, --from-first-event, --binary-events
 void add_data_options(po::options_description& options, DataOptions& data);
 /// --channels, --timesteps, ...; defaults are what `spec` holds.

@@ -138,7 +138,9 @@ int quantise_command(const std::vector<std::string>& arguments) {
     models::EvaluateOptions options;
     options.quiet = quiet;
     const auto accuracy = [&](const traces::Network& which) {
-      return models::test_network(which, file, dataset, *test, options).evaluation.accuracy();
+      const models::NetworkTest result = models::test_network(which, file, dataset, *test, options);
+      warn_of_clipped_inputs(result.clipped_inputs, which.input_bits);
+      return result.evaluation.accuracy();
     };
     const double before = accuracy(network), after = accuracy(rounded);
     std::printf("test accuracy on %lld samples of %s: %.2f %% before, %.2f %% after\n",

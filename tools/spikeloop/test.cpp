@@ -129,6 +129,7 @@ int test_command(const std::vector<std::string>& arguments) {
   if (checkpoint) quantise_as_trained(*checkpoint, dataset, checkpoint_file);
   const models::NetworkTest test = network ? models::test_network(*network, file, dataset, *set, options)
                                            : models::test_network(checkpoint->net, dataset, *set, options);
+  if (network) warn_of_clipped_inputs(test.clipped_inputs, network->input_bits);
   std::printf("%lld of %lld right, accuracy %.2f %%, loss %.4f\n",
               static_cast<long long>(test.evaluation.right), static_cast<long long>(test.evaluation.samples),
               100 * test.evaluation.accuracy(), test.evaluation.loss);

@@ -27,7 +27,7 @@ constexpr const char* kUsage =
     "fired in\n"
     "which timestep. spikeloop-sim replays the file.";
 
-/// That the network takes these images and answers with one number (or several votes) per class.
+/// That the network takes these samples and answers with one number per class.
 void check_suits(const traces::Network& network, const std::string& file, const models::Dataset& dataset) {
   const auto text = [](const std::vector<std::int64_t>& shape) {
     std::string result = "[";
@@ -108,6 +108,10 @@ int trace_command(const std::vector<std::string>& arguments) {
   require_writable(out, "--out");
   if (!input.empty() && (line.given("dataset") || line.given("data")))
     throw InputError("command line", "--input", "--dataset or --data as well", "one of them");
+  for (const char* option : {"frames-by", "from-first-event", "binary-events"})
+    if (!input.empty() && line.given(option))
+      throw InputError("command line", line.place_of(option), "together with --input",
+                       "a dataset: the spikes of a file are taken as they are");
   if (!spikes.empty()) require_writable(spikes, "--export-spikes");
   const traces::Network network = traces::read_nir(network_file);
   const models::Dataset dataset = input.empty() ? open_test_half(data, network, network_file)
@@ -122,7 +126,9 @@ int trace_command(const std::vector<std::string>& arguments) {
     throw InputError("command line", "--samples", "record " + std::to_string(records.back()),
                      "at most " + std::to_string(available - 1));
   check_suits(network, network_file, dataset);
-  const traces::SpikeTrace trace = models::record_trace(network, dataset, *dataset.test, records);
+  std::int64_t clipped = 0;
+  const traces::SpikeTrace trace = models::record_trace(network, dataset, *dataset.test, records, &clipped);
+  warn_of_clipped_inputs(clipped, network.input_bits);
   if (!spikes.empty()) traces::export_spikes(spikes, trace, network.dt_s);  // first: it may refuse
   traces::write_trace(out, trace);
   std::size_t right = 0;

@@ -212,8 +212,8 @@ TEST(Cifar10Dvs, AddressesAndSplit) {
   EXPECT_EQ(dataset.test->label(9), 9);
   const auto sample = sample_of(dataset, *dataset.test, 3);
   EXPECT_EQ(sum(sample), 2);
-  EXPECT_EQ(sample[(128 + 1) * 128 + 126], 1);  // 0x0102: y 1, x 127 - 1, ON
-  EXPECT_EQ(sample[127 * 128 + 127], 1);        // 0x7F01: y 127, x 127, OFF
+  EXPECT_EQ(sample[(128 + 126) * 128 + 126], 1);  // 0x0102: address (1, 1), ON: pixel (126, 126)
+  EXPECT_EQ(sample[127 * 128 + 0], 1);            // 0x7F01: address (0, 127), OFF: pixel (0, 127)
 }
 
 // DVS128 Gesture
@@ -302,6 +302,23 @@ TEST(NirData, AGridKeepsItsSteps) {
   EXPECT_TRUE(contains(error_of([&] { open("nirdata", folder.path()); }), "test.h5"));
 }
 
+TEST(Framing, OptionsWithoutEffectAreRefused) {
+  const auto error = [](const char* name, const Framing& framing) {
+    DatasetOptions options;
+    options.framing = framing;
+    return error_of([&] { open_dataset(name, options); });
+  };
+  EXPECT_TRUE(contains(error("shapes", {Framing::By::kTime, 4, 0, false, true}),
+                       "--binary-events: found given for shapes, expected none: it has still images"));
+  EXPECT_TRUE(contains(error("shapes", {Framing::By::kTime, 4, 1000, false, false}), "--frame-us"));
+  EXPECT_EQ(error("shapes", {Framing::By::kTime, 4, 0, false, false}), "");
+  const Small small("nirdata");
+  EXPECT_TRUE(contains(error_of([&] {
+                         small.opened({Framing::By::kTime, 4, 0, true, false});
+                       }),
+                       "--from-first-event: found no --frame-us"));
+}
+
 // npz
 
 TEST(Npz, TypesVersionsAndShapes) {
@@ -336,6 +353,12 @@ TEST(NpzFrames, StoredAndDeflatedFrames) {
                          small.opened({Framing::By::kTime, 3, 0, false, false});
                        }),
                        "found 2 frames, expected 3"));
+  const Dataset bits = small.opened({Framing::By::kTime, 2, 0, false, true});
+  EXPECT_EQ(sample_of(bits, *bits.train, 0)[0], 1);
+  EXPECT_TRUE(contains(error_of([&] {
+                         small.opened({Framing::By::kCount, 2, 0, false, false});
+                       }),
+                       "--frames-by: found given for npz-frames, expected none: it has frames already"));
   write_npz(small.file("test/1/a.npz"), "frames", npy("<f4", "(1, 1, 1, 1)", std::string("\0\0\0\x3f", 4)),
             false);
   EXPECT_TRUE(contains(error_of([&] { sample_of(dataset, *dataset.test, 1); }),

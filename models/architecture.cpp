@@ -95,9 +95,10 @@ Shape output_shape(const Layer& layer, const Shape& in) {
   if (const auto* conv = layer.as<layer::Conv>()) return conv_shape(layer, *conv, in);
   if (const auto* pool = layer.as<layer::Pool>()) {
     as_map(layer, in);
+    const Shape out{in[0], moved(layer, in[1], pool->kernel, pool->stride, pool->padding),
+                    moved(layer, in[2], pool->kernel, pool->stride, pool->padding)};
     require(2 * pool->padding <= pool->kernel, layer, "padding", pool->padding, "at most half the kernel");
-    return {in[0], moved(layer, in[1], pool->kernel, pool->stride, pool->padding),
-            moved(layer, in[2], pool->kernel, pool->stride, pool->padding)};
+    return out;
   }
   if (layer.as<layer::Flatten>() != nullptr) return {elements(layer, in)};
   if (const auto* linear = layer.as<layer::Linear>()) {

@@ -11,7 +11,11 @@
 /// LibTorch. SNASNet, VGG9, LightSNN's and imported networks are all this; one class (GraphNet) trains them.
 namespace spikeloop::models::layer {
 
-enum class InputCode { kDirect, kRate, kEvents };  ///< same value each step; Bernoulli spikes; frames
+enum class InputCode {
+  kDirect,
+  kRate,
+  kEvents
+};  ///< same value each step; frames of random spikes; of events
 
 struct Input {
   std::array<std::int64_t, 3> shape{3, 32, 32};  ///< [C, H, W]

@@ -1,7 +1,11 @@
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <stdexcept>
+#include <type_traits>
 
 #include "models/architecture.h"
 #include "traces/support/error.h"
@@ -37,6 +41,28 @@ struct Writer {
   }
 };
 
+/// A whole number as it is: get<int>() would round 1.5, take true for 1 and cut off what int does not hold.
+template <class T>
+T whole(const Json& json, const char* name) {
+  if (!json.is_number_integer()) throw std::invalid_argument(std::string(name) + " is no whole number");
+  const bool huge = json.is_number_unsigned() &&
+                    json.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<T>::max());
+  if (huge || (!json.is_number_unsigned() && json.get<std::int64_t>() < std::numeric_limits<T>::min()))
+    throw std::invalid_argument(std::string(name) + " " + json.dump() + " is out of range");
+  return json.get<T>();
+}
+
+/// A list of as many whole numbers as `value` has; a vector takes what there is.
+template <class List>
+void read_list(const Json& json, const char* name, List& value) {
+  if (!json.is_array()) throw std::invalid_argument(std::string(name) + " is no list");
+  if constexpr (std::is_same_v<List, std::vector<std::int64_t>>) value.resize(json.size());
+  if (json.size() != value.size())
+    throw std::invalid_argument(std::string(name) + " has " + std::to_string(json.size()) + " numbers, not " +
+                                std::to_string(value.size()));
+  for (std::size_t i = 0; i < value.size(); ++i) value[i] = whole<std::int64_t>(json[i], name);
+}
+
 /// Reads fields from an object, and remembers which there are.
 struct Reader {
   const Json& json;
@@ -44,16 +70,20 @@ struct Reader {
   template <class T>
   void operator()(const char* name, T& value) {
     known.insert(name);
-    // get<int>() would round 1.5 and take true for 1.
     const Json& found = json.at(name);
     if constexpr (std::is_same_v<T, bool>) {
       if (!found.is_boolean()) throw std::invalid_argument(std::string(name) + " is no truth value");
+      value = found.get<bool>();
     } else if constexpr (std::is_integral_v<T>) {
-      if (!found.is_number_integer()) throw std::invalid_argument(std::string(name) + " is no whole number");
+      value = whole<T>(found, name);
     } else if constexpr (std::is_floating_point_v<T>) {
       if (!found.is_number()) throw std::invalid_argument(std::string(name) + " is no number");
+      value = found.get<T>();
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      value = found.get<T>();
+    } else {
+      read_list(found, name, value);
     }
-    value = found.get<T>();
   }
   template <class Enum, std::size_t N>
   void operator()(const char* name, Enum& value, const Words<Enum, N>& words) {
@@ -144,7 +174,9 @@ void fields(F&, T&, const layer::Output*) {}
 
 // In the order of layer::Params.
 constexpr std::array<const char*, std::variant_size_v<layer::Params>> kTypes{
-    "Input", "Conv", "BatchNorm", "Neuron", "Pool", "Flatten", "Linear", "Dropout", "Sum", "Vote", "Output"};
+    "Input",  "Conv",    "BatchNorm", "Neuron", "Pool",   "Flatten",
+    "Linear", "Dropout", "Sum",       "Vote",   "Output", "Affine"};
+static_assert(kTypes.back() != nullptr, "a word for every layer");
 
 template <std::size_t I = 0>
 layer::Params params_of(const std::string& type, Reader& reader) {
@@ -212,13 +244,18 @@ Architecture architecture_from_json(const std::string& text, const std::string& 
     }
     for (const Json& item : json.at("edges")) {
       place = "architecture, edge " + std::to_string(architecture.edges.size());
-      architecture.edges.push_back({item.at(0).get<int>(), item.at(1).get<int>(), item.at(2).get<bool>()});
+      architecture.edges.push_back(
+          {whole<int>(item.at(0), "from"), whole<int>(item.at(1), "to"), item.at(2).get<bool>()});
     }
-    check(architecture);
   } catch (const Json::exception& error) {
     throw InputError(file, place, error.what(), "the architecture of a network");
   } catch (const std::invalid_argument& error) {
     throw InputError(file, place, error.what(), "the architecture of a network");
+  }
+  try {
+    check(architecture);
+  } catch (const InputError& error) {
+    throw InputError(file, "architecture", error.what(), "a network that can be");
   }
   return architecture;
 }

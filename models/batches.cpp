@@ -23,6 +23,8 @@ namespace {
 
 // Streams derived from the seed.
 constexpr std::uint64_t kOrderStream = 1, kAugmentStream = 2, kCutMixStream = 4;  // 3: dropout, in training
+constexpr std::uint64_t kRateStream = 6;                                          // 5: the split, in training
+constexpr std::uint64_t kTestSpikes = 1;  ///< seed of the spikes of records as they are
 
 std::uint64_t stream(std::uint64_t seed, std::uint64_t kind, std::int64_t epoch) {
   return derive_seed(derive_seed(seed, kind), static_cast<std::uint64_t>(epoch));
@@ -32,7 +34,7 @@ std::int64_t below(RandomStream& random, std::int64_t n) {
   return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(n)));
 }
 
-/// Byte -> value of the network's input, per channel.
+/// Byte -> value of the network's input, or of a spike's probability, per channel.
 using Lookup = std::vector<std::array<float, 256>>;
 
 Lookup lookup_of(const Dataset& dataset) {
@@ -40,9 +42,13 @@ Lookup lookup_of(const Dataset& dataset) {
   for (std::size_t c = 0; c < lookup.size(); ++c) {
     for (std::size_t v = 0; v < 256; ++v) {
       const auto value = static_cast<float>(v);
-      lookup[c][v] = dataset.events ? value
-                                    : (value / 255.0F - static_cast<float>(dataset.mean[c])) /
-                                          static_cast<float>(dataset.std[c]);
+      if (dataset.events)
+        lookup[c][v] = value;
+      else if (dataset.rate_steps > 0)
+        lookup[c][v] = value / 255.0F;
+      else
+        lookup[c][v] =
+            (value / 255.0F - static_cast<float>(dataset.mean[c])) / static_cast<float>(dataset.std[c]);
     }
   }
   return lookup;
@@ -113,16 +119,18 @@ double normal(RandomStream& random) {
   return std::sqrt(-2 * std::log(u)) * std::cos(6.283185307179586 * v);
 }
 
-/// G. Marsaglia, W. W. Tsang, "A simple method for generating gamma variables", 2000.
-double gamma(RandomStream& random, double a) {
+/// Logarithm of a gamma variable (a small `a` gives ones that no double holds). G. Marsaglia, W. W. Tsang, "A
+/// simple method for generating gamma variables", 2000.
+double log_gamma_variable(RandomStream& random, double a) {
   if (a < 1) {
-    const double smaller = std::pow(1 - random.unit(), 1 / a);
-    return gamma(random, a + 1) * smaller;
+    const double smaller = std::log(1 - random.unit()) / std::max(a, 1e-100);
+    return log_gamma_variable(random, a + 1) + smaller;
   }
   const double d = a - 1.0 / 3, c = 1 / std::sqrt(9 * d);
   while (true) {
     const double x = normal(random), v = std::pow(1 + c * x, 3);
-    if (v > 0 && std::log(1 - random.unit()) < 0.5 * x * x + d - d * v + d * std::log(v)) return d * v;
+    if (v > 0 && std::log(1 - random.unit()) < 0.5 * x * x + d - d * v + d * std::log(v))
+      return std::log(d * v);
   }
 }
 
@@ -170,7 +178,8 @@ class Reader {
     for (std::int64_t i = 0; i < count; ++i) {
       RandomStream random(derive_seed(seed, static_cast<std::uint64_t>(first + i)));
       const std::int64_t partner = (i + 1 + below(random, count - 1)) % count;
-      const double one = gamma(random, a), other = gamma(random, a), ratio = std::sqrt(other / (one + other));
+      const double one = log_gamma_variable(random, a), other = log_gamma_variable(random, a);
+      const double ratio = std::sqrt(1 / (1 + std::exp(one - other)));
       const auto side = [&](std::int64_t size, std::int64_t& begin, std::int64_t& end) {
         const auto length = static_cast<std::int64_t>(ratio * static_cast<double>(size));
         begin = below(random, size) - length / 2;
@@ -185,6 +194,15 @@ class Reader {
       const auto area = static_cast<double>((bottom - top) * (right - left));
       batch.share.data_ptr<float>()[i] = static_cast<float>(1 - area / static_cast<double>(height * width));
     }
+  }
+
+  /// Images become spikes, if the network takes these; `draws` and the record key them.
+  void rate_code(Batch& batch, const std::int64_t* records, std::uint64_t draws) const {
+    if (dataset_.events || dataset_.rate_steps == 0) return;
+    std::vector<std::uint64_t> seeds;
+    for (std::int64_t i = 0; i < batch.labels.size(0); ++i)
+      seeds.push_back(derive_seed(draws, static_cast<std::uint64_t>(records[i])));
+    batch.input = models::rate_code(batch.input, dataset_.rate_steps, seeds);
   }
 
  private:
@@ -246,11 +264,34 @@ void check(const Dataset& dataset, const SampleSet* set, const BatchLoader::Opti
 
 }  // namespace
 
+at::Tensor rate_code(const at::Tensor& images, std::int64_t timesteps,
+                     const std::vector<std::uint64_t>& seeds) {
+  const at::Tensor x = images.contiguous();
+  std::vector<std::int64_t> shape = x.sizes().vec();
+  shape.insert(shape.begin(), timesteps);
+  at::Tensor spikes = at::empty(shape, at::kFloat);
+  const std::int64_t size = x.size(0) > 0 ? x.numel() / x.size(0) : 0;
+  const auto* pixels = x.data_ptr<float>();
+  auto* out = spikes.data_ptr<float>();
+  for (std::int64_t t = 0; t < timesteps; ++t) {
+    for (std::int64_t b = 0; b < x.size(0); ++b) {
+      for (std::int64_t i = 0; i < size; ++i) {
+        const double u =
+            unit(seeds.at(static_cast<std::size_t>(b)), static_cast<std::uint64_t>(t * size + i));
+        *out++ = u < static_cast<double>(pixels[b * size + i]) ? 1.0F : 0.0F;
+      }
+    }
+  }
+  return spikes;
+}
+
 Batch read_batch(const Dataset& dataset, const SampleSet& set, const std::vector<std::int64_t>& records) {
   const Placement placement = no_change(dataset);
-  return Reader(dataset, set)
-      .read(records.data(), static_cast<std::int64_t>(records.size()),
-            [&](std::int64_t) -> const Placement& { return placement; });
+  const Reader reader(dataset, set);
+  Batch batch = reader.read(records.data(), static_cast<std::int64_t>(records.size()),
+                            [&](std::int64_t) -> const Placement& { return placement; });
+  reader.rate_code(batch, records.data(), derive_seed(kTestSpikes, kRateStream));
+  return batch;
 }
 
 Batch read_batch(const Dataset& dataset, const SampleSet& set, std::int64_t first, std::int64_t count) {
@@ -304,6 +345,7 @@ struct BatchLoader::State {
     if (augmentation.cutmix > 0) {
       reader.cut_mix(batch, augmentation.cutmix, stream(options.seed, kCutMixStream, options.epoch), begin);
     }
+    reader.rate_code(batch, order.data() + begin, stream(options.seed, kRateStream, options.epoch));
     return batch;
   }
 

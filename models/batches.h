@@ -15,8 +15,9 @@ namespace spikeloop::models {
 struct Augmentation {
   std::int64_t crop_padding = 0;  ///< random crop after padding by so many pixels (what comes in is 0)
   bool mirror = false;            ///< horizontal flip, half of the time
-  /// Side of the square set to the mean around a random pixel, cut off at the border; 0: none. T. DeVries,
-  /// G. Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017.
+  /// Side of the square set to the mean (spikes: to none) around a random pixel, cut off at the border; 0:
+  /// none. T. DeVries, G. Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout",
+  /// 2017.
   std::int64_t cutout = 0;
   /// a of CutMix's Beta(a, a); 0: none. Each sample gets a box of another one of its batch, of 1 - lambda of
   /// the image, cut off at the border. S. Yun et al., "CutMix", ICCV 2019 (there one lambda and box a batch).
@@ -24,13 +25,21 @@ struct Augmentation {
 };
 
 struct Batch {
-  at::Tensor input;    ///< float [B, C, H, W] (still images) or [T, B, C, H, W] (event frames), normalised
-  at::Tensor labels;   ///< int64 [B]
+  at::Tensor input;   ///< float [B, C, H, W] (still images) or [T, B, C, H, W] (event frames, spikes); images
+                      ///< normalised
+  at::Tensor labels;  ///< int64 [B]
   at::Tensor labels2;  ///< int64 [B], CutMix's second label; undefined without
   at::Tensor share;    ///< float [B], the first label's share; undefined without
 };
 
-/// The records as they are, in this order. Throws InputError for a record that the set does not have.
+/// Spikes of rate coding: spikes[t, b, ...] = u < images[b, ...] with u uniform in [0, 1) of the stream
+/// seeds[b]: values from 1 on always fire. float [T, B, ...].
+at::Tensor rate_code(const at::Tensor& images, std::int64_t timesteps,
+                     const std::vector<std::uint64_t>& seeds);
+
+/// The records as they are, in this order. With Dataset::rate_steps every record has spikes of its own, the
+/// same whenever it is read; in training (BatchLoader) they are new ones in every epoch. Throws InputError
+/// for a record that the set does not have.
 Batch read_batch(const Dataset& dataset, const SampleSet& set, const std::vector<std::int64_t>& records);
 /// `count` records from `first` on, as far as the set has them.
 Batch read_batch(const Dataset& dataset, const SampleSet& set, std::int64_t first, std::int64_t count);

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "models/data/dataset.h"
 #include "traces/support/error.h"
 #include "traces/support/files.h"
 
@@ -66,9 +67,35 @@ void fill(const std::string& path, const std::vector<at::Tensor>& from, const Na
   }
 }
 
+/// At least so many numbers are in a file with this network's weights. Sizes by themselves would make room
+/// for as much as they say.
+double least_numbers(const Architecture& architecture) {
+  const auto shapes = layer_shapes(architecture);
+  std::vector<double> inputs(shapes.size(), 0);
+  for (const LayerEdge& edge : architecture.edges)
+    inputs[static_cast<std::size_t>(edge.to)] =
+        static_cast<double>(shapes[static_cast<std::size_t>(edge.from)][0]);
+  double numbers = 0;
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    const Layer& layer = architecture.layers[i];
+    const auto kernel = [](const layer::Conv& conv) {
+      return static_cast<double>(conv.kernel * conv.kernel) / static_cast<double>(conv.groups);
+    };
+    const auto outputs = static_cast<double>(shapes[i][0]);
+    if (const auto* conv = layer.as<layer::Conv>()) numbers += outputs * inputs[i] * kernel(*conv);
+    if (layer.as<layer::Linear>() != nullptr) numbers += outputs * inputs[i];
+    if (layer.as<layer::BatchNorm>() != nullptr || layer.as<layer::Affine>() != nullptr) numbers += outputs;
+  }
+  return numbers;
+}
+
 template <class Read>
-GraphNet read_network(const std::string& path, Read read) {
-  GraphNet net(architecture_from_json(read("architecture").toStringRef(), path), 0, false);
+GraphNet read_network(const std::string& path, std::size_t bytes, Read read) {
+  const Architecture architecture = architecture_from_json(read("architecture").toStringRef(), path);
+  if (least_numbers(architecture) * sizeof(float) > static_cast<double>(bytes))
+    throw InputError(path, "architecture", "more weights than " + std::to_string(bytes) + " bytes hold",
+                     "the network whose weights are in the file");
+  GraphNet net(architecture, 0, false);
   const Named named = named_tensors(net);
   const c10::IValue list = read("names");
   const auto names = list.toListRef();
@@ -125,6 +152,19 @@ TrainState read_training(Read read) {
   return state;
 }
 
+/// What its training says of the network.
+void read_identity(Checkpoint& checkpoint) {
+  for (const Layer& layer : checkpoint.net->architecture().layers) {
+    const auto* input = layer.as<layer::Input>();
+    if (input != nullptr && input->code == layer::InputCode::kRate) checkpoint.input_code = kRateCode;
+  }
+  if (!checkpoint.training) return;
+  const Json identity = Json::parse(checkpoint.training->identity);
+  identity.at("training").at("qat").get_to(checkpoint.qat);
+  const Json& dataset = identity.at("dataset");
+  if (dataset.contains("framing")) dataset.at("framing").get_to(checkpoint.input_code);
+}
+
 }  // namespace
 
 std::vector<at::Tensor> weights_and_statistics(const GraphNet& net) {
@@ -164,15 +204,20 @@ Checkpoint load_checkpoint(const std::string& path) {
     const std::string format = read("format").toStringRef();
     if (format != kFormat) throw InputError(path, "format", '"' + format + '"', kExpected);
     checkpoint.dataset = read("dataset").toStringRef();
-    checkpoint.net = read_network(path, read);
+    checkpoint.net = read_network(path, bytes.size(), read);
     c10::IValue training;
     if (archive.try_read("training", training)) checkpoint.training = read_training(read);
+    read_identity(checkpoint);
   } catch (const c10::Error& error) {
     // LibTorch's text goes on with a backtrace.
     const std::string text = error.what_without_backtrace();
     throw InputError(path, "content", text.substr(0, text.find('\n')), kExpected);
   } catch (const nlohmann::json::exception& error) {
     throw InputError(path, "training", error.what(), kExpected);
+  } catch (const InputError&) {
+    throw;
+  } catch (const std::exception& error) {  // LibTorch's reading of damaged bytes
+    throw InputError(path, "content", error.what(), kExpected);
   }
   checkpoint.net->eval();
   return checkpoint;

@@ -38,7 +38,9 @@ struct TrainState {
 
 struct Checkpoint {
   GraphNet net{nullptr};
-  std::string dataset;  ///< its name
+  std::string dataset;     ///< its name
+  std::string input_code;  ///< as Network::input_code
+  std::string qat;         ///< the network computes with weights quantised so; "": as they are
   std::optional<TrainState> training;
 };
 

@@ -98,7 +98,9 @@ Evaluation evaluate(GraphNet& net, const Dataset& dataset, const SampleSet& set,
 
 Classifier classifier(GraphNet& net) {
   GraphNetImpl* const module = net.get();
-  const at::TensorOptions as = net->parameters().front().options();
+  const std::vector<at::Tensor> parameters = net->parameters();
+  const at::TensorOptions as =
+      parameters.empty() ? at::TensorOptions(at::kFloat) : parameters.front().options();
   return [module, as](const Batch& batch) { return module->forward(batch.input.to(as)); };
 }
 

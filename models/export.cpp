@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "models/data/dataset.h"
 #include "models/fold.h"
 #include "models/graph_plan.h"
 #include "traces/support/error.h"
@@ -57,33 +58,43 @@ std::string behaviour(const traces::Node& node) {
 
 class Exporter {
  public:
-  explicit Exporter(GraphNet& net)
+  /// net: nullptr for check(), which needs no weights.
+  Exporter(const Architecture& architecture, const GraphNetImpl* net)
       : net_(net),
-        layers_(net->architecture().layers),
-        shapes_(layer_shapes(net->architecture())),
+        architecture_(architecture),
+        layers_(architecture.layers),
+        shapes_(layer_shapes(architecture)),
         into_(layers_.size()),
         out_of_(layers_.size()),
         places_(layers_.size()),
         affine_(layers_.size(), -1),
-        folds_(folds_of(net->architecture())),
+        folds_(folds_of(architecture)),
         folded_(layers_.size(), false) {}
 
   traces::Network run(const std::string& dataset) {
-    const Architecture& architecture = net_->architecture();
     network_.dt_s = kDt_s;
-    network_.timesteps = architecture.timesteps;
+    network_.timesteps = architecture_.timesteps;
     network_.dataset = dataset;
-    network_.genotype = architecture.genotype;
-    prune();
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      if (used_[i]) fold(i);
-    }
+    network_.genotype = architecture_.genotype;
+    check();
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       if (used_[i] && !folded_[i]) add(i);
     }
     connect();
     merge_equal_neurons();
     return std::move(network_);
+  }
+
+  /// Decides what becomes part of what.
+  void check() {
+    prune();
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (used_[i]) fold(i);
+    }
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const auto* pool = layers_[i].as<layer::Pool>();
+      if (used_[i] && pool != nullptr && pool->kind == layer::Pool::Kind::kMax) check_max_pool(i);
+    }
   }
 
  private:
@@ -98,9 +109,9 @@ class Exporter {
 
   // Which layers take part: those from which a path leads to the Output.
   void prune() {
-    const auto& edges = net_->architecture().edges;
+    const auto& edges = architecture_.edges;
     std::vector<bool> reached(layers_.size(), false);
-    used_ = reaching_output(net_->architecture());
+    used_ = reaching_output(architecture_);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       reached[i] = layers_[i].as<layer::Input>() != nullptr;
     }
@@ -143,13 +154,18 @@ class Exporter {
     }
   }
 
+  bool has_offset(std::size_t i) const {
+    if (net_ != nullptr) return scale_offset_of(net_->parameters_of(i)).offset.ne(0).any().item<bool>();
+    const auto* affine = layers_[i].as<layer::Affine>();
+    return affine == nullptr || affine->bias;
+  }
+
   void fold_affine(std::size_t i, int source) {
     if (source >= 0 && folds_[at(source)].affine == static_cast<int>(i)) {
       folded_[i] = true;
       return;
     }
-    const auto& own = net_->parameters_of(i);
-    const bool offset = scale_offset_of(own).offset.ne(0).any().item<bool>();
+    const bool offset = has_offset(i);
     const bool into_neurons = std::all_of(out_of_[i].begin(), out_of_[i].end(), [&](const LayerEdge& edge) {
       const auto* neuron = layers_[at(edge.to)].as<layer::Neuron>();
       return neuron != nullptr && !edge.backward && into_[at(edge.to)].size() == 1 &&
@@ -161,7 +177,7 @@ class Exporter {
     } else if (offset) {
       fail(layers_[i],
            "a normalisation that neither stands alone behind a convolution or linear layer nor before "
-           "leaky neurons only",
+           "leaky neurons only (IF neurons have no leak potential to hold its offset)",
            "one that can become part of them: the chip has no layer of its own for it");
     }
   }
@@ -170,6 +186,7 @@ class Exporter {
     const Layer& layer = layers_[i];
     const auto node = [&](traces::NodeParams params) { return add_node(layer.name, std::move(params)); };
     if (const auto* input = layer.as<layer::Input>()) {
+      if (input->code == layer::InputCode::kRate) network_.input_code = kRateCode;
       node(traces::InputParams{{input->shape.begin(), input->shape.end()}});
     } else if (const auto* conv = layer.as<layer::Conv>()) {
       node(convolution(i, *conv));
@@ -282,12 +299,14 @@ class Exporter {
     return passes && only_source(i) >= 0 && binary(at(only_source(i)));
   }
 
+  void check_max_pool(std::size_t i) const {
+    if (only_source(i) >= 0 && binary(at(only_source(i)))) return;
+    fail(layers_[i], "MaxPool of real values",
+         "MaxPool of spikes, which is their sum and a threshold, or AvgPool");
+  }
+
   /// The largest of spikes is whether their sum is above one half.
   void add_max_pool(std::size_t i, const layer::Pool& pool) {
-    if (only_source(i) < 0 || !binary(at(only_source(i)))) {
-      fail(layers_[i], "MaxPool of real values",
-           "MaxPool of spikes, which is their sum and a threshold, or AvgPool");
-    }
     add_node(layers_[i].name + ".sum", pooling(pool, false));
     add_node(layers_[i].name, traces::ThresholdParams{one(0.5)});
     network_.edges.push_back({newest() - 1, newest(), false});
@@ -300,7 +319,7 @@ class Exporter {
   }
 
   void connect() {
-    for (const LayerEdge& edge : net_->architecture().edges) {
+    for (const LayerEdge& edge : architecture_.edges) {
       if (!used_[at(edge.from)] || !used_[at(edge.to)] || folded_[at(edge.to)]) continue;
       network_.edges.push_back({node_of(edge.from), places_[at(edge.to)].first, edge.backward});
     }
@@ -338,7 +357,8 @@ class Exporter {
     network_.nodes.erase(network_.nodes.begin() + node);
   }
 
-  GraphNet& net_;
+  const GraphNetImpl* net_;
+  const Architecture& architecture_;
   const std::vector<Layer>& layers_;
   const std::vector<std::vector<std::int64_t>> shapes_;
   std::vector<bool> used_;
@@ -354,7 +374,12 @@ class Exporter {
 
 traces::Network export_network(GraphNet& net, const std::string& dataset) {
   const at::NoGradGuard no_grad;
-  return Exporter(net).run(dataset);
+  return Exporter(net->architecture(), net.get()).run(dataset);
+}
+
+void check_exportable(const Architecture& architecture) {
+  check(architecture);
+  Exporter(architecture, nullptr).check();
 }
 
 }  // namespace spikeloop::models

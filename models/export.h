@@ -15,4 +15,8 @@ namespace spikeloop::models {
 /// values, a BatchNorm that can become part of nothing, a layer that leads to the Output but is not reached.
 traces::Network export_network(GraphNet& net, const std::string& dataset);
 
+/// Throws as export_network would for a trained network of this architecture: before hours of training. A
+/// BatchNorm counts as one with an offset.
+void check_exportable(const Architecture& architecture);
+
 }  // namespace spikeloop::models

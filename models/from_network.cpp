@@ -8,6 +8,7 @@
 #include <limits>
 #include <map>
 
+#include "models/data/dataset.h"
 #include "traces/support/error.h"
 
 namespace spikeloop::models {
@@ -196,7 +197,9 @@ class Importer {
     const traces::Node& node = network_.nodes[i];
     if (const auto* input = node.as<traces::InputParams>()) {
       if (input->shape.size() != 3) fail(i, "an input that is no map", "[C, H, W]");
-      return layer::Input{{input->shape[0], input->shape[1], input->shape[2]}, layer::InputCode::kDirect};
+      const bool rate = network_.input_code == kRateCode;
+      return layer::Input{{input->shape[0], input->shape[1], input->shape[2]},
+                          rate ? layer::InputCode::kRate : layer::InputCode::kDirect};
     }
     if (node.as<traces::OutputParams>() != nullptr) return layer::Output{};
     if (const auto* pool = node.as<traces::Pool2dParams>()) {

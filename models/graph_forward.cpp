@@ -17,7 +17,7 @@ namespace {
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 // Streams of a forward's draw_seed.
-constexpr std::uint64_t kNextForward = 0, kRateStream = 1, kDropoutStream = 2;
+constexpr std::uint64_t kNextForward = 0, kDropoutStream = 2;
 
 /// Adds up terms in the order they come; nothing is copied for a single one.
 class Adder {
@@ -120,18 +120,12 @@ class GraphNetImpl::Forward {
         (frames && input.size(0) != timesteps_)) {
       throw InputError("network", "input", "a shape of " + c10::str(input.sizes()), wanted);
     }
-    if (!frames && params->code == layer::InputCode::kEvents) {
+    if (!frames && params->code != layer::InputCode::kDirect) {
       throw InputError("network", "input", "still images of shape " + c10::str(input.sizes()),
-                       "frames: the network's input is events");
+                       "frames: the network's input is events or spikes");
     }
     input_ = net_.input_transform ? net_.input_transform(input) : input;
     batch_ = input.size(frames ? 1 : 0);
-    if (frames || params->code != layer::InputCode::kRate) return;
-    std::vector<std::uint64_t> seeds;
-    const std::uint64_t stream = derive_seed(net_.draw_seed, kRateStream);
-    for (std::int64_t b = 0; b < batch_; ++b)
-      seeds.push_back(derive_seed(stream, static_cast<std::uint64_t>(b)));
-    input_ = rate_code(input, timesteps_, seeds);
   }
 
   // Evaluation: BatchNorm is a factor and an offset, which a neuron takes before charging, or else a

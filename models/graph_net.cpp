@@ -139,24 +139,4 @@ void GraphNetImpl::reset_statistics() {
   }
 }
 
-at::Tensor rate_code(const at::Tensor& images, int timesteps, const std::vector<std::uint64_t>& seeds) {
-  const at::Tensor x = images.detach().to(at::kFloat).cpu().contiguous();
-  std::vector<std::int64_t> shape = x.sizes().vec();
-  shape.insert(shape.begin(), timesteps);
-  at::Tensor spikes = at::empty(shape, at::kFloat);
-  const std::int64_t size = x.size(0) > 0 ? x.numel() / x.size(0) : 0;
-  const auto* pixels = x.data_ptr<float>();
-  auto* out = spikes.data_ptr<float>();
-  for (std::int64_t t = 0; t < timesteps; ++t) {
-    for (std::int64_t b = 0; b < x.size(0); ++b) {
-      for (std::int64_t i = 0; i < size; ++i) {
-        const double u =
-            unit(seeds.at(static_cast<std::size_t>(b)), static_cast<std::uint64_t>(t * size + i));
-        *out++ = u < static_cast<double>(pixels[b * size + i]) ? 1.0F : 0.0F;
-      }
-    }
-  }
-  return spikes.to(images.options());
-}
-
 }  // namespace spikeloop::models

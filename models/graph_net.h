@@ -19,9 +19,9 @@ using NeuronObserver = std::function<void(const std::string& layer, int timestep
 /// A network of an Architecture, differentiable. Parameters are named <module>.weight, <module>.bias,
 /// BatchNorm's <module>.weight/bias/running_mean/running_var, PLIF's <module>.w.
 ///
-/// forward: [B, C, H, W] (the same image at every timestep; with rate coding spikes are drawn from it) or
-/// [T, B, C, H, W] (frames, as they are) -> [B, classes], the Output's mean over timesteps. Throws InputError
-/// for another shape.
+/// forward: [B, C, H, W] (the same image at every timestep) or [T, B, C, H, W] (frames: counts of events,
+/// spikes of rate coding) -> [B, classes], the Output's mean over timesteps. Throws InputError for another
+/// shape, and for images where the Input's code wants frames.
 ///
 /// Two ways to run, equal in evaluation up to rounding:
 ///   folded (default)  timesteps folded into the batch wherever no backward edge crosses; neurons over all
@@ -44,7 +44,7 @@ class GraphNetImpl : public torch::nn::Module {
 
   bool stepwise = false;
   bool keep_state = false;      ///< stepwise only: membranes live on from forward to forward
-  std::uint64_t draw_seed = 1;  ///< of dropout masks and rate coding in the next forward; moves on with each
+  std::uint64_t draw_seed = 1;  ///< of dropout masks in the next forward; moves on with each
   NeuronObserver observer;      ///< empty: nobody watches. At every timestep in the layers' order
   /// Quantisation-aware training (train_quantised.h). What a convolution or linear layer computes with in
   /// place of its weight, once per forward; what the Input gives in place of its input. Empty: these
@@ -80,10 +80,6 @@ class GraphNetImpl : public torch::nn::Module {
   std::vector<std::int64_t> statistics_seen_;  ///< batches since reset_statistics()
 };
 TORCH_MODULE(GraphNet);
-
-/// Spikes of rate coding: spikes[t, b, ...] = u < images[b, ...] with u uniform in [0, 1) of the stream
-/// seeds[b]: values below 0 never fire, those from 1 always. float [T, B, ...], as images.
-at::Tensor rate_code(const at::Tensor& images, int timesteps, const std::vector<std::uint64_t>& seeds);
 
 constexpr double kNormEpsilon = 1e-5;
 

@@ -312,6 +312,10 @@ at::Tensor GraphRunner::run(const at::Tensor& given, std::map<std::string, at::T
   const Plan& plan = *plan_;
   const at::Tensor images = plan.as_input(given);
   const bool frames = plan.frames(images);
+  if (!frames && plan.network.input_code == kRateCode) {
+    throw InputError(plan.file, "input", "still images",
+                     "spikes: the network was trained on rate-coded ones");
+  }
   const auto timesteps = frames ? images.size(0) : plan.network.timesteps;
   const std::int64_t batch = images.size(frames ? 1 : 0);
   for (const auto& node : plan.network.nodes) {

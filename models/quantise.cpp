@@ -258,8 +258,17 @@ void quantise_weights(traces::Network& network, const Quantisation& quantisation
   }
 }
 
-InputRange input_range(const Dataset& dataset, int input_bits) {
+void check_input_bits(const Dataset& dataset, int input_bits) {
   check_bits(input_bits, "input bits");
+  if (dataset.framed() && input_bits != Quantisation{}.input_bits)
+    throw InputError(
+        "quantisation", "input", std::to_string(input_bits) + " bits",
+        "none for " + dataset.name + ": its input is whole numbers already, as wide as they are");
+}
+
+InputRange input_range(const Dataset& dataset, int input_bits) {
+  check_input_bits(dataset, input_bits);
+  if (dataset.rate_steps > 0) return {2, 1.0F};  // the fewest bits; a spike is 1
   if (dataset.events) {
     const int largest = largest_count(dataset, largest_integer(8));
     int bits = 2;
@@ -277,6 +286,11 @@ InputRange input_range(const Dataset& dataset, int input_bits) {
 void quantise(traces::Network& network, const Dataset& dataset, const Quantisation& quantisation) {
   const InputRange range = input_range(dataset, quantisation.input_bits);
   quantise_weights(network, quantisation);
+  set_input(network, range);
+  if (network.input_code.empty() && dataset.events) network.input_code = to_text(dataset.framing);
+}
+
+void set_input(traces::Network& network, const InputRange& range) {
   network.input_bits = range.bits;
   network.input_scale = range.scale;
 }

@@ -54,14 +54,19 @@ struct InputRange {
   int bits = 0;     ///< two's complement
   float scale = 0;  ///< value of integer 1
 };
-/// Images: `input_bits`, with a scale that covers pixels 0 to 255 of every channel. Events: counts, so scale
-/// 1, and as many bits as the largest count in up to kCountedSamples samples of the training half (of the
-/// test half where that is not loaded) needs, at most 8; what is larger saturates, in LibTorch and on the
-/// chip, and GraphRunner counts it.
+/// Images: `input_bits`, with a scale that covers pixels 0 to 255 of every channel. Spikes of rate coding: 2
+/// bits of scale 1. Both of these refuse other `input_bits` than the default. Events: counts, so scale 1, and
+/// as many bits as the largest count in up to kCountedSamples samples of the training half (of the test half
+/// where that is not loaded) needs, at most 8; what is larger saturates, in LibTorch and on
+/// the chip, and GraphRunner counts it.
 InputRange input_range(const Dataset& dataset, int input_bits = 8);
 inline constexpr std::int64_t kCountedSamples = 2000;
 
-/// Both.
+/// Throws InputError for bits that input_range refuses, without reading samples.
+void check_input_bits(const Dataset& dataset, int input_bits);
+void set_input(traces::Network& network, const InputRange& range);
+
+/// All of it; notes how event recordings were cut into frames where the network does not say.
 void quantise(traces::Network& network, const Dataset& dataset, const Quantisation& quantisation = {});
 
 /// What rounding did to a layer.

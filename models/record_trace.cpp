@@ -56,7 +56,7 @@ traces::SpikeTrace record_trace(const traces::Network& network, const Dataset& d
   trace.header.dataset = dataset.name;
   trace.header.timesteps = network.timesteps;
   if (network.input_bits > 0) {
-    trace.input.frames = dataset.events ? dataset.frames : 1;
+    trace.input.frames = dataset.events ? dataset.frames : std::max<std::int64_t>(1, dataset.rate_steps);
     trace.input.channels = dataset.channels;
     trace.input.height = dataset.height;
     trace.input.width = dataset.width;

@@ -8,7 +8,9 @@ namespace spikeloop::models {
 /// After the warm-up, x from 0 to 1 over the remaining steps:
 ///   cosine    min_lr + (lr - min_lr) (1 + cos(pi x)) / 2        (Loshchilov and Hutter, 2017; no restarts)
 ///   onecycle  cosine from lr / 25 up to lr over the first 30 %, then cosine down to min_lr
-///             (Smith and Topin, 2018, with PyTorch's OneCycleLR defaults; momentum is not cycled)
+///             (Smith and Topin, 2018). As PyTorch's OneCycleLR with its defaults, except: it ends at min_lr,
+///             not at lr / 250000; lr is reached at 30 % of the steps and min_lr would be after the last one,
+///             where PyTorch's are a step earlier each; momentum is not cycled
 ///   constant  lr
 enum class ScheduleKind { kCosine, kOneCycle, kConstant };
 

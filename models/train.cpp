@@ -46,13 +46,14 @@ std::string identity_of(const GraphNet& net, const Dataset& dataset, const Train
     const at::Tensor here = tensor.cpu().contiguous();
     weights.update(here.data_ptr(), here.nbytes());
   }
+  Json data{{"name", dataset.name},
+            {"samples", dataset.train->size()},
+            {"frames", dataset.frames},
+            {"mean", dataset.mean},
+            {"std", dataset.std}};
+  if (dataset.events) data["framing"] = to_text(dataset.framing);
   return Json{{"training", Json::parse(to_json(options))},
-              {"dataset",
-               {{"name", dataset.name},
-                {"samples", dataset.train->size()},
-                {"frames", dataset.frames},
-                {"mean", dataset.mean},
-                {"std", dataset.std}}},
+              {"dataset", data},
               {"architecture", Json::parse(to_json(net->architecture()))},
               {"initial_weights", weights.hex_digest()}}
       .dump();
@@ -109,7 +110,7 @@ class Trainer {
  private:
   // Checkpoints.
 
-  std::optional<Checkpoint> checkpoint_before() const {
+  std::optional<Checkpoint> checkpoint_before() {
     if (run_.checkpoint.empty() || run_.restart || !std::filesystem::exists(run_.checkpoint)) return {};
     Checkpoint checkpoint = load_checkpoint(run_.checkpoint);
     const std::string expected =
@@ -117,7 +118,48 @@ class Trainer {
     if (!checkpoint.training) throw InputError(run_.checkpoint, "training", "only a network", expected);
     const std::string difference = first_difference(checkpoint.training->identity, state_.identity);
     if (!difference.empty()) throw InputError(run_.checkpoint, "training", difference, expected);
+    check_state(*checkpoint.training);
     return checkpoint;
+  }
+
+  /// That the state is one which this training can be in: what is no tensor of its, or beyond its end, is
+  /// damage.
+  void check_state(const TrainState& state) {
+    const auto require = [&](bool good, const char* place, const std::string& found,
+                             const std::string& expected) {
+      if (!good) throw InputError(run_.checkpoint, place, found, expected);
+    };
+    require(state.epoch >= 0 && state.epoch <= options_.epochs, "epoch", std::to_string(state.epoch),
+            "0 to " + std::to_string(options_.epochs));
+    const bool whole_steps = state.batch % options_.accumulate == 0;
+    require(state.batch >= 0 && state.batch < std::max<std::int64_t>(1, batches_) && whole_steps, "batch",
+            std::to_string(state.batch), "whole steps of an epoch's " + std::to_string(batches_));
+    require(state.sums.seen == std::min(per_epoch_, state.batch * options_.batch), "samples",
+            std::to_string(state.sums.seen), "those of " + std::to_string(state.batch) + " batches");
+    require(static_cast<std::int64_t>(state.metrics.size()) == state.epoch, "metrics",
+            std::to_string(state.metrics.size()) + " epochs", std::to_string(state.epoch));
+    require(state.optimiser.steps >= 0 && state.optimiser.steps <= schedule_.steps, "steps",
+            std::to_string(state.optimiser.steps), "0 to " + std::to_string(schedule_.steps));
+    const bool scaled = std::isfinite(state.loss_scale.scale) && state.loss_scale.scale > 0;
+    require(scaled, "loss scale", std::to_string(state.loss_scale.scale), "above 0");
+    const OptimiserState fresh = make_optimiser_state(options_.optimiser, shards_.parameters());
+    require_like(state.optimiser.first, fresh.first, "optimiser's first tensors");
+    require_like(state.optimiser.second, fresh.second, "optimiser's second tensors");
+    const bool best = state.best_epoch > 0;
+    require(state.best_epoch >= 0 && state.best_epoch <= state.epoch, "best epoch",
+            std::to_string(state.best_epoch), "0 to " + std::to_string(state.epoch));
+    require_like(state.best, best ? weights_and_statistics(shards_.net()) : std::vector<at::Tensor>{},
+                 "weights of the best epoch");
+  }
+
+  void require_like(const std::vector<at::Tensor>& tensors, const std::vector<at::Tensor>& like,
+                    const char* place) const {
+    if (tensors.size() != like.size())
+      throw InputError(run_.checkpoint, place, std::to_string(tensors.size()), std::to_string(like.size()));
+    for (std::size_t i = 0; i < like.size(); ++i)
+      if (tensors[i].sizes() != like[i].sizes() || tensors[i].scalar_type() != like[i].scalar_type())
+        throw InputError(run_.checkpoint, place, "number " + std::to_string(i) + " of another shape or type",
+                         "that of the parameter");
   }
 
   void go_on(Checkpoint& before) {
@@ -126,11 +168,14 @@ class Trainer {
     for (auto* tensors : {&state_.optimiser.first, &state_.optimiser.second, &state_.best})
       for (at::Tensor& tensor : *tensors) tensor = tensor.to(device);
     set_weights(weights_and_statistics(before.net));
+    is_saved_ = true;
   }
 
   void save() {
     saved_ = Clock::now();
-    if (!run_.checkpoint.empty()) save_checkpoint(run_.checkpoint, shards_.net(), dataset_.name, &state_);
+    if (run_.checkpoint.empty()) return;
+    save_checkpoint(run_.checkpoint, shards_.net(), dataset_.name, &state_);
+    is_saved_ = true;
   }
 
   void report() {
@@ -208,7 +253,7 @@ class Trainer {
   void finish_epoch(Progress& progress) {
     EpochMetrics metrics;
     const auto seen = static_cast<double>(state_.sums.seen);
-    metrics.epoch = ++state_.epoch;
+    metrics.epoch = state_.epoch + 1;
     metrics.step = state_.optimiser.steps;
     metrics.lr = state_.sums.lr;
     metrics.train_loss = state_.sums.loss / seen;
@@ -218,12 +263,15 @@ class Trainer {
                                      100 * metrics.train_accuracy);
     if (split_.validation) {
       const Evaluation evaluation = shards_.evaluate_on(dataset_, *split_.validation);
+      if (!std::isfinite(evaluation.loss))
+        diverged("the validation loss is " + std::to_string(evaluation.loss));
       metrics.validation_loss = evaluation.loss;
       metrics.validation_accuracy = evaluation.accuracy();
       std::snprintf(text + length, sizeof text - static_cast<std::size_t>(length), "  validation %.2f %%",
                     100 * evaluation.accuracy());
     }
     state_.metrics.push_back(metrics);
+    ++state_.epoch;
     state_.batch = 0;
     state_.sums = {};
     progress.finish(text);
@@ -270,11 +318,10 @@ class Trainer {
   }
 
   [[noreturn]] void diverged(const std::string& what) const {
-    throw std::runtime_error(
-        "training diverged in epoch " + std::to_string(state_.epoch + 1) + ", step " +
-        std::to_string(state_.optimiser.steps) + ": " + what + " at learning rate " +
-        Json(learning_rate(schedule_, state_.optimiser.steps)).dump() +
-        (std::filesystem::exists(run_.checkpoint) ? "; " + run_.checkpoint + " holds an earlier state" : ""));
+    throw std::runtime_error("training diverged in epoch " + std::to_string(state_.epoch + 1) + ", step " +
+                             std::to_string(state_.optimiser.steps) + ": " + what + " at learning rate " +
+                             Json(learning_rate(schedule_, state_.optimiser.steps)).dump() +
+                             (is_saved_ ? "; " + run_.checkpoint + " holds an earlier state" : ""));
   }
 
   void update() {
@@ -307,6 +354,7 @@ class Trainer {
   Shards shards_;
   TrainState state_;
   Clock::time_point saved_;
+  bool is_saved_ = false;       ///< the checkpoint is one of this training
   std::int64_t done_here_ = 0;  ///< samples of this run
 };
 
@@ -319,6 +367,7 @@ TrainResult train(GraphNet& net, const Dataset& dataset, const TrainOptions& opt
     if (!good) throw InputError("training", place, found, expected);
   };
   const std::int64_t samples = dataset.train ? dataset.train->size() : 0;
+  require(!net->parameters().empty(), "network", "none", "weights to train");
   require(samples > 0, "dataset " + dataset.name, std::to_string(samples), "training images");
   require(run.threads >= 1, "threads", std::to_string(run.threads), "at least 1");
   require(run.checkpoint_minutes > 0, "checkpoint-minutes", std::to_string(run.checkpoint_minutes),

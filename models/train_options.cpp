@@ -57,12 +57,13 @@ void check(const TrainOptions& options) {
   positive("epsilon", optimiser.epsilon, 1);
   require_range("lr", options.lr, 0.0, 1e6);
   require_range("min-lr", options.min_lr, 0.0, 1e6);
+  require(options.min_lr <= options.lr, "min-lr", shown(options.min_lr), "at most lr, " + shown(options.lr));
   require_range("warmup-epochs", options.warmup_epochs, 0.0, 1e6);
   require_range("clip", options.clip, 0.0, 1e12);
   share("label-smoothing", options.label_smoothing);
   require_range<std::int64_t>("crop-padding", options.crop_padding, 0, 1000);
   require_range<std::int64_t>("cutout", options.cutout, 0, 100'000);
-  require_range("cutmix", options.cutmix, 0.0, 1e3);
+  require_range("cutmix", options.cutmix, 0.0, 100.0);
   require(!options.mixed_precision || options.device.rfind("cuda", 0) == 0, "mixed-precision",
           "device " + options.device, "--device cuda: the CPU computes in single precision only");
 }

@@ -73,6 +73,15 @@ traces::Network chip_network(models::GraphNet& net, const models::Dataset& datas
   return network;
 }
 
+traces::Network chip_network(models::GraphNet& net, const std::string& dataset,
+                             const models::InputRange& input) {
+  net->eval();
+  traces::Network network = models::export_network(net, dataset);
+  models::quantise_weights(network);
+  models::set_input(network, input);
+  return network;
+}
+
 std::uint64_t seed_of(const SearchSettings& settings, SeedOf stream) {
   return derive_seed(settings.seed, static_cast<std::uint64_t>(stream));
 }

@@ -4,6 +4,7 @@
 
 #include "models/data/dataset.h"
 #include "models/graph_net.h"
+#include "models/quantise.h"
 #include "models/snasnet_spec.h"
 #include "nas/settings.h"
 #include "traces/network.h"
@@ -30,6 +31,9 @@ void calibrate_batch_norm(models::GraphNet& net, const models::Dataset& dataset)
 
 /// What goes on the chip: exported and quantised to 8 bits.
 traces::Network chip_network(models::GraphNet& net, const models::Dataset& dataset);
+/// The same without the dataset's samples: with the input's range that was found in them.
+traces::Network chip_network(models::GraphNet& net, const std::string& dataset,
+                             const models::InputRange& input);
 
 /// Streams that the study's seed is split into. Every candidate gets the same weights, images and training
 /// order, so its result doesn't depend on its number.

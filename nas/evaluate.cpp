@@ -133,7 +133,7 @@ models::TrainOptions train_options(const EvaluationJob& job) {
   options.max_train_images = final ? settings.final_train_images : recipe.train_images;
   options.batch = recipe.batch;
   options.lr = recipe.lr;
-  options.min_lr = recipe.min_lr;
+  options.min_lr = std::min(recipe.min_lr, recipe.lr);
   options.optimiser.momentum = recipe.momentum;
   options.optimiser.weight_decay = recipe.weight_decay;
   options.augment = recipe.augment;

@@ -124,6 +124,9 @@ struct Network {
   /// input_scale).
   float input_scale = 0;  ///< 0 = input not quantised
   int input_bits = 0;     ///< two's complement bits
+  /// What it was trained on: "rate": images as random spikes; else how event recordings were cut into frames,
+  /// such as "count,binary" (models/data/dataset.h). "" = unknown.
+  std::string input_code;
 
   int find(const std::string& name) const;      ///< index, or -1
   std::vector<int> inputs_of(int node) const;   ///< source nodes in edge order, with repeats

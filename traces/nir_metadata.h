@@ -13,6 +13,7 @@ inline constexpr const char* kDataset = "dataset";
 inline constexpr const char* kGenotype = "genotype";
 inline constexpr const char* kInputScale = "input_scale";
 inline constexpr const char* kInputBits = "input_bits";
+inline constexpr const char* kInputCode = "input_code";
 inline constexpr const char* kBackwardEdges = "backward_edges";  ///< (B, 2) names, one row per backward edge
 inline constexpr const char* kNodeOrder = "node_order";          ///< HDF5 lists groups by name
 

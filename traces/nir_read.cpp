@@ -297,6 +297,8 @@ void read_graph_metadata(Network& network, hid_t metadata, const h5::Where& wher
   if (h5::has(metadata, meta::kDataset)) network.dataset = h5::read_string(metadata, meta::kDataset, where);
   if (h5::has(metadata, meta::kGenotype))
     network.genotype = h5::read_string(metadata, meta::kGenotype, where);
+  if (h5::has(metadata, meta::kInputCode))
+    network.input_code = h5::read_string(metadata, meta::kInputCode, where);
 }
 
 Network read_in_process(const std::string& path, NirFindings* findings) {

@@ -157,6 +157,7 @@ void write_graph_metadata(hid_t root, const Network& network, const h5::Where& w
   h5::write_string(group, meta::kGenotype, network.genotype, at);
   h5::write_real(group, meta::kInputScale, static_cast<double>(network.input_scale), at);
   h5::write_integer(group, meta::kInputBits, network.input_bits, at);
+  if (!network.input_code.empty()) h5::write_string(group, meta::kInputCode, network.input_code, at);
   write_pairs(group, meta::kBackwardEdges, edge_names(network, true), at);
   std::vector<std::string> order;
   for (const Node& node : network.nodes) order.push_back(node.name);

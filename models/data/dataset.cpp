@@ -86,6 +86,38 @@ Framing::By parse_framing(const std::string& text, const std::string& place) {
   throw InputError("command line", place, '"' + text + '"', "time or count");
 }
 
+std::string to_text(const Framing& framing) {
+  std::string text = to_string(framing.by);
+  if (framing.frame_us > 0) text += ",frame-us=" + std::to_string(framing.frame_us);
+  if (framing.from_first_event) text += ",from-first-event";
+  if (framing.binary) text += ",binary";
+  return text;
+}
+
+Framing framing_of(const std::string& text, const std::string& file) {
+  Framing framing;
+  const std::string us = "frame-us=";
+  std::istringstream words(text);
+  bool first = true, good = !text.empty();
+  for (std::string word; std::getline(words, word, ','); first = false) {
+    if (first && (word == "time" || word == "count")) {
+      framing.by = parse_framing(word, "");
+    } else if (!first && word.rfind(us, 0) == 0) {
+      framing.frame_us = whole_number(word.substr(us.size()));
+      good = good && framing.frame_us > 0;
+    } else if (!first && word == "from-first-event") {
+      framing.from_first_event = true;
+    } else if (!first && word == "binary") {
+      framing.binary = true;
+    } else {
+      good = false;
+    }
+  }
+  if (!good || to_text(framing) != text)
+    throw InputError(file, "framing of events", '"' + text + '"', "such as \"time\" or \"count,binary\"");
+  return framing;
+}
+
 void MemorySet::read(std::int64_t index, std::uint8_t* out) const {
   const std::size_t size = bytes_.size() / labels_.size();
   std::memcpy(out, bytes_.data() + static_cast<std::size_t>(index) * size, size);
@@ -216,6 +248,7 @@ void refuse_cutting(const Framing& framing, const std::string& dataset, const st
 void set_events(Dataset& dataset, const Framing& framing, std::int64_t channels, std::int64_t height,
                 std::int64_t width) {
   dataset.events = true;
+  dataset.framing = framing;
   dataset.frames = framing.frames;
   dataset.channels = channels;
   dataset.height = height;
@@ -254,6 +287,15 @@ Dataset open_dataset(const std::string& name, const DatasetOptions& options) {
   const std::string nearest = nearest_word(name, names);
   throw InputError("command line", "--dataset", '"' + name + '"',
                    "one of " + list + (nearest.empty() ? "" : " (did you mean " + nearest + "?)"));
+}
+
+void fit_input(Dataset& dataset, const std::string& input_code, std::int64_t timesteps,
+               const std::string& file) {
+  if (input_code != kRateCode) return;
+  if (dataset.events)
+    throw InputError(file, "input", "rate coding of images",
+                     "a network for the events of " + dataset.name + ", or a data set of images");
+  dataset.rate_steps = timesteps;
 }
 
 const std::vector<DatasetKind>& dataset_kinds() {

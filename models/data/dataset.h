@@ -37,6 +37,10 @@ struct Framing {
 const char* to_string(Framing::By by);
 /// Inverse of to_string. Throws InputError naming `place`.
 Framing::By parse_framing(const std::string& text, const std::string& place);
+/// All of it but the number of frames, such as "count,binary" or "time,frame-us=1000,from-first-event".
+std::string to_text(const Framing& framing);
+/// Inverse of to_text. Throws InputError naming `file`.
+Framing framing_of(const std::string& text, const std::string& file);
 
 struct Dataset {
   std::string name;                              ///< "cifar10", "nmnist", ...
@@ -47,9 +51,15 @@ struct Dataset {
   std::vector<double> mean, std;
   std::vector<std::string> class_names;  ///< empty, or one per class
   bool events = false;
+  Framing framing;  ///< how the recordings became frames; of events only
+  /// Above 0: a network takes an image as so many frames of random spikes, drawn by read_batch and
+  /// BatchLoader with the pixel, 0 to 1, as probability.
+  std::int64_t rate_steps = 0;
   std::vector<std::string>
       notes;  ///< what a user should know: "train has 2500 of the 50000 published samples"
   std::int64_t sample_bytes() const { return frames * channels * height * width; }
+  /// Whether a network gets integers, a frame for each timestep: counts of events, or spikes.
+  bool framed() const { return events || rate_steps > 0; }
 };
 
 /// The number of samples, 0 for a half that was not opened.
@@ -69,6 +79,13 @@ struct DatasetOptions {
 /// name (with the nearest) and for whatever is wrong, naming the file, the place, what was found and what was
 /// expected.
 Dataset open_dataset(const std::string& name, const DatasetOptions& options);
+
+/// What Network::input_code says of rate coding; of events it is to_text(Framing).
+inline constexpr const char* kRateCode = "rate";
+/// Makes the samples what a network with this input_code takes: images become spikes where it is rate coding.
+/// Throws InputError naming `file` for events where it is.
+void fit_input(Dataset& dataset, const std::string& input_code, std::int64_t timesteps,
+               const std::string& file);
 
 /// Names that open_dataset knows, with one line each on the expected files: for --help.
 struct DatasetKind {

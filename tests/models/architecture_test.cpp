@@ -62,7 +62,11 @@ TEST(Architecture, DamagedJsonIsRefused) {
   EXPECT_TRUE(contains(error("\"kernel\":3", "\"kernels\":3"), "layer"));
   EXPECT_TRUE(contains(error("\"kaiming\"", "\"kaming\""), "kaming"));
   EXPECT_TRUE(contains(error("\"BatchNorm\"", "\"BathNorm\""), "BathNorm"));
+  EXPECT_TRUE(contains(error("\"timesteps\":3", "\"timesteps\":0"), "x.pt: architecture"));
   EXPECT_TRUE(contains(error("\"timesteps\":3", "\"timesteps\":0"), "timesteps"));
+  EXPECT_TRUE(contains(error("\"timesteps\":3", "\"timesteps\":4294967299"), "timesteps"));
+  EXPECT_TRUE(contains(error("\"kernel\":3", "\"kernel\":18446744073709551615"), "out of range"));
+  EXPECT_TRUE(contains(error("\"shape\":[3,32,32]", "\"shape\":[3,32,32,1]"), "shape"));
   EXPECT_TRUE(contains(error("\"out_channels\":4", "\"out_channels\":4000000000000"), "stem"));
 }
 

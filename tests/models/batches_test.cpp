@@ -174,6 +174,50 @@ TEST(BatchLoader, CutoutSetsASquareToTheMean) {
   EXPECT_LT(*areas.begin(), 9);  // cut off at the border
 }
 
+TEST(RateCode, PixelsAreProbabilitiesAndRecordsHaveSpikesOfTheirOwn) {
+  Dataset dataset = numbered(false);
+  dataset.rate_steps = 200;
+  const Batch batch = read_batch(dataset, *dataset.train, {4, 2});
+  ASSERT_EQ(batch.input.sizes().vec(), (std::vector<std::int64_t>{200, 2, 2, 5, 6}));
+  EXPECT_TRUE(at::equal(batch.input * batch.input, batch.input));
+  Dataset pixels = numbered(false);
+  pixels.mean = {0, 0};
+  pixels.std = {1, 1};
+  const at::Tensor expected = read_batch(pixels, *pixels.train, {4, 2}).input;
+  EXPECT_LT((batch.input.mean(0) - expected).abs().max().item<double>(), 0.2);
+  EXPECT_LT((batch.input.mean() - expected.mean()).abs().item<double>(), 0.01);
+  // Whatever else is in the batch.
+  const Batch alone = read_batch(dataset, *dataset.train, 2, 1);
+  EXPECT_TRUE(at::equal(alone.input.select(1, 0), batch.input.select(1, 1)));
+  EXPECT_FALSE(at::equal(batch.input.select(1, 0), batch.input.select(1, 1)));
+}
+
+TEST(RateCode, TrainingDrawsBySeedAndEpochWhateverTheThreads) {
+  Dataset dataset = numbered(false);
+  dataset.rate_steps = 3;
+  BatchLoader::Options options = options_of(0);
+  const std::vector<Batch> batches = all(dataset, options), threaded = all(dataset, options_of(3));
+  ASSERT_EQ(batches.size(), threaded.size());
+  for (std::size_t i = 0; i < batches.size(); ++i) EXPECT_TRUE(same(batches[i], threaded[i]));
+  options.augmentation = {};
+  options.shuffle = false;
+  const at::Tensor first = all(dataset, options).front().input;
+  options.epoch = 1;
+  EXPECT_FALSE(at::equal(all(dataset, options).front().input, first));
+}
+
+TEST(BatchLoader, CutMixTakesTheSmallestBeta) {
+  const Dataset dataset = numbered(false);
+  for (const double a : {1e-300, 1e-9, 0.01, 100.0}) {
+    BatchLoader::Options options = options_of(0);
+    options.augmentation.cutmix = a;
+    for (const Batch& batch : all(dataset, options)) {
+      EXPECT_TRUE(batch.share.ge(0).logical_and(batch.share.le(1)).all().item<bool>()) << a;
+      EXPECT_TRUE(batch.input.isfinite().all().item<bool>()) << a;
+    }
+  }
+}
+
 TEST(BatchLoader, CutMixSharesAreTheAreas) {
   const Dataset dataset = make_shapes(64, 0, 1);
   BatchLoader::Options options;

@@ -1,15 +1,20 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <map>
 
 #include "helpers.h"
+#include "models/batches.h"
+#include "models/data/shapes.h"
 #include "models/export.h"
 #include "models/from_network.h"
 #include "models/graph_runner.h"
 #include "models/networks.h"
+#include "models/quantise.h"
 #include "worn_net.h"
 
 namespace spikeloop::models {
@@ -192,6 +197,8 @@ TEST(ExportGraph, WhatIsReadBackCanBeTrainedAndComputesTheSame) {
     ++tried;
     GraphNet again = trainable(network, "x.nir");
     EXPECT_EQ(again->architecture().kind, "imported");
+    const std::string json = to_json(again->architecture());  // with Affine layers, as checkpoints hold it
+    EXPECT_EQ(to_json(architecture_from_json(json, "x.pt")), json);
     const at::Tensor x = input_of(architecture, 4, seed);
     const at::Tensor expected = GraphRunner(network, "network").run(x);
     const at::Tensor exported = GraphRunner(export_network(again, "shapes"), "network").run(x);
@@ -229,6 +236,55 @@ TEST(ExportGraph, Vgg9WithAndWithoutNormalisation) {
       EXPECT_FLOAT_EQ(lif->tau.data[0], 2e-4F);
     }
   }
+}
+
+TEST(ExportGraph, WhatCannotBeExportedIsKnownBeforeTraining) {
+  std::uint64_t seed = 0;
+  for (const Architecture& architecture : architectures()) {
+    GraphNet net(architecture, ++seed);
+    wear(net);
+    const std::string error = error_of([&] { export_network(net, "shapes"); });
+    EXPECT_EQ(error_of([&] { check_exportable(architecture); }), error);
+  }
+  SnasnetSpec spec = small_spec("0003/0000/0000/0000");
+  spec.neuron.kind = NeuronKind::kIf;
+  EXPECT_TRUE(contains(error_of([&] { check_exportable(snasnet(spec)); }), "reduce.bn"));
+  spec.neuron.kind = NeuronKind::kPlif;
+  EXPECT_EQ(error_of([&] { check_exportable(snasnet(spec)); }), "");
+  Vgg9Spec vgg;  // its normalisations become part of convolutions
+  vgg.batch_norm = true;
+  vgg.neuron.kind = NeuronKind::kIf;
+  EXPECT_EQ(error_of([&] { check_exportable(vgg9(vgg)); }), "");
+}
+
+TEST(ExportGraph, RateCodedNetworksGetTheSameSpikes) {
+  const at::NoGradGuard no_grad;
+  SnasnetSpec spec = small_spec("0003/0000/0000/0000");
+  spec.input = SnasnetSpec::Input::kRate;
+  GraphNet net(snasnet(spec), 1);
+  wear(net);
+  net->eval();
+  Dataset dataset = make_shapes(0, 20, 1);
+  traces::Network network = export_network(net, dataset.name);
+  EXPECT_EQ(network.input_code, "rate");
+  EXPECT_TRUE(trainable(network, "x.nir")->architecture().layers[0].as<layer::Input>()->code ==
+              layer::InputCode::kRate);
+  GraphRunner runner(network, "network");
+  const at::Tensor pixels = read_batch(dataset, *dataset.test, 0, 20).input;
+  EXPECT_TRUE(contains(error_of([&] { runner.run(pixels); }), "still images"));
+  fit_input(dataset, network.input_code, network.timesteps, "network");
+  const at::Tensor spikes = read_batch(dataset, *dataset.test, 0, 20).input;
+  EXPECT_GE((net->forward(spikes) - runner.run(spikes)).abs().amax(1).lt(1e-4).sum().item<int>(), 19);
+  quantise(network, dataset);
+  EXPECT_EQ(network.input_bits, 2);
+  EXPECT_EQ(network.input_scale, 1.0F);
+  const traces::SpikeTrace trace = record_trace(network, dataset, *dataset.test, {7, 3});
+  EXPECT_EQ(trace.input.frames, network.timesteps);
+  EXPECT_EQ(trace.input.data, record_trace(network, dataset, *dataset.test, {7, 3}).input.data);
+  const std::size_t sample = trace.input.data.size() / 2;
+  const auto alone = record_trace(network, dataset, *dataset.test, {3}).input.data;
+  EXPECT_TRUE(
+      std::equal(alone.begin(), alone.end(), trace.input.data.begin() + static_cast<std::ptrdiff_t>(sample)));
 }
 
 TEST(ExportGraph, MaxPoolOfRealValuesIsRefused) {

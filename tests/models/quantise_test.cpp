@@ -293,6 +293,7 @@ TEST(Quantise, EventCountsKeepScaleOneAndTheBitsTheyNeed) {
     EXPECT_EQ(input_range(dataset).scale, 1);
     dataset.train = std::make_shared<Counts>(std::uint8_t{1});
     EXPECT_EQ(input_range(dataset).bits, 2) << "the training half decides";
+    EXPECT_TRUE(contains(error_of([&] { input_range(dataset, 4); }), "whole numbers already"));
   }
 }
 

@@ -222,6 +222,17 @@ TEST(Train, BadOptionsAreRefused) {
   options.validation_images = 4;
   EXPECT_TRUE(contains(error_of([&] { train(net, make_shapes(4, 4, 1), options); }), "at most 3"));
   options = quick();
+  options.min_lr = 0.06;
+  EXPECT_TRUE(contains(error_of([&] { train(net, make_shapes(4, 4, 1), options); }), "at most lr"));
+  options = quick();
+  Architecture nothing;
+  nothing.layers = {{"input", layer::Input{{3, 32, 32}}, ""},
+                    {"flatten", layer::Flatten{}, ""},
+                    {"output", layer::Output{}, ""}};
+  nothing.edges = {{0, 1, false}, {1, 2, false}};
+  GraphNet weightless(nothing, 1);
+  EXPECT_TRUE(
+      contains(error_of([&] { train(weightless, make_shapes(4, 4, 1), options); }), "weights to train"));
   options.device = "gpu";
   EXPECT_TRUE(contains(error_of([&] { train(net, make_shapes(4, 4, 1), options); }), "cpu, cuda or cuda:N"));
   options.device = "cpu";
@@ -342,6 +353,48 @@ TEST(Resume, AnotherTrainingIsRefusedWithTheDifference) {
   EXPECT_TRUE(contains(error_of([&] { train(elsewhere, dataset, quick(), run); }), "initial_weights"));
   run.restart = true;
   EXPECT_FALSE(same(first, trained(dataset, other, run)));
+}
+
+TEST(Resume, OtherFramesOfTheSameEventsAreRefused) {
+  const TemporaryFolder folder;
+  Dataset dataset = make_shapes(32, 0, 1);
+  dataset.events = true;
+  dataset.frames = 1;
+  Architecture network = small_network();
+  network.timesteps = 1;
+  TrainRun run = silent();
+  run.checkpoint = folder.file("checkpoint.pt");
+  dataset.framing.by = Framing::By::kCount;
+  trained(dataset, quick(), run, network);
+  EXPECT_EQ(load_checkpoint(run.checkpoint).input_code, "count");
+  dataset.framing.binary = true;
+  EXPECT_TRUE(contains(error_of([&] { trained(dataset, quick(), run, network); }), "dataset/framing"));
+}
+
+TEST(Resume, AStateThatCannotBeIsRefused) {
+  const TemporaryFolder folder;
+  const Dataset dataset = make_shapes(64, 0, 1);
+  TrainRun run = silent();
+  run.checkpoint = folder.file("checkpoint.pt");
+  trained(dataset, quick(), run);
+  const auto error = [&](auto change) {
+    Checkpoint damaged = load_checkpoint(run.checkpoint);
+    change(*damaged.training);
+    TrainRun again = run;
+    again.checkpoint = folder.file("damaged.pt");
+    save_checkpoint(again.checkpoint, damaged.net, dataset.name, &*damaged.training);
+    return error_of([&] { trained(dataset, quick(), again); });
+  };
+  EXPECT_EQ(error([](TrainState&) {}), "");
+  EXPECT_TRUE(contains(error([](TrainState& s) { s.optimiser.first.pop_back(); }), "optimiser's first"));
+  EXPECT_TRUE(contains(error([](TrainState& s) { s.optimiser.first[0] = at::zeros({1}); }), "number 0"));
+  EXPECT_TRUE(contains(error([](TrainState& s) { s.optimiser.second.push_back(at::zeros({1})); }), "second"));
+  EXPECT_TRUE(contains(error([](TrainState& s) { s.best.push_back(at::zeros({1})); }), "best"));
+  EXPECT_TRUE(contains(error([](TrainState& s) { s.epoch = 2; }), "damaged.pt: epoch"));
+  EXPECT_TRUE(contains(error([](TrainState& s) { s.epoch = -1; }), "epoch"));
+  EXPECT_TRUE(contains(error([](TrainState& s) { s.batch = 4; }), "batch"));
+  EXPECT_TRUE(contains(error([](TrainState& s) { s.optimiser.steps = -1; }), "steps"));
+  EXPECT_TRUE(contains(error([](TrainState& s) { s.identity = "{"; }), "damaged.pt: training"));
 }
 
 TEST(Split, HoldsOutBySeed) {

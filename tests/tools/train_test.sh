@@ -43,6 +43,11 @@ wrong_input() {
   expect_refusal "device" "cpu, cuda or cuda:N" "${asked[@]}" --device gpu
   expect_refusal "neuron" "lif" "${asked[@]}" --neuron lfi
   expect_refusal "bits" "--qat" "${asked[@]}" --qat 9
+  expect_refusal "bits of no layer" "layer nowhere" "${asked[@]}" --qat 4,nowhere=2
+  expect_refusal "last rate" "at most lr" "${asked[@]}" --lr 0.01 --min-lr 0.02
+  expect_refusal "pooled values" "MaxPool of real values" "${asked[@]}" --arch lightsnn
+  expect_refusal "offsets for IF" "reduce.bn" "${asked[@]}" --neuron if
+  expect_refusal "bits of spikes" "whole numbers already" "${asked[@]}" --input-code rate --weight-bits 8,input=4
   expect_refusal "resume and restart" "--restart as well" "${asked[@]}" --resume --restart
   expect_refusal "no place" "--out" "$spikeloop" train "${small[@]}"
   expect_refusal "more validation than training" "at most 9999" "${asked[@]}" --validation-images 10000
@@ -114,9 +119,38 @@ other_networks() {
   grep -q 'with 4-bit weights' qat.txt || fail "qat: $(cat qat.txt)"
 }
 
+# What was exported trains further; what cannot be exported still trains.
+further() {
+  "$spikeloop" train --from qat/network.nir --dataset shapes --batch 16 --train-images 32 --epochs 1 --test-images 8 \
+    --quiet --out from >from.txt 2>&1 || fail "from: $(cat from.txt)"
+  "$spikeloop" test --checkpoint from/checkpoint.pt --test-images 8 --quiet >from.txt 2>&1 || fail "from: $(cat from.txt)"
+  "$spikeloop" train "${small[@]}" --epochs 1 --train-images 16 --neuron if --checkpoint if.pt >if.txt 2>&1 ||
+    fail "if: $(cat if.txt)"
+  if ! grep -q 'as trained$' if.txt || ! grep -q 'not exported: .*reduce.bn' if.txt; then fail "if: $(cat if.txt)"; fi
+}
+
+# The checkpoint, the network and its trace get the same random spikes, whatever the batch.
+rate_coded() {
+  "$spikeloop" train "${small[@]}" --epochs 1 --train-images 64 --input-code rate --out rate >rate.txt 2>&1 ||
+    fail "rate: $(cat rate.txt)"
+  local trained quantised
+  trained=$(sed -n 's/.*images: \([0-9.]*\) % as trained.*/\1/p' rate.txt)
+  quantised=$(sed -n 's/.*trained, \([0-9.]*\) % with.*/\1/p' rate.txt)
+  "$spikeloop" test --checkpoint rate/checkpoint.pt --test-images 40 --batch 7 --quiet >net.txt 2>&1
+  "$spikeloop" test --network rate/network.nir --test-images 40 --batch 7 --quiet >nir.txt 2>&1
+  grep -q "accuracy $trained %" net.txt || fail "rate: $trained, but $(head -n 1 net.txt)"
+  grep -q "accuracy $quantised %" nir.txt || fail "rate: $quantised, but $(head -n 1 nir.txt)"
+  "$spikeloop" trace --network rate/network.nir --samples 0-39 --out rate.h5 >trace.txt 2>&1 ||
+    fail "rate: $(cat trace.txt)"
+  local right=$(sed -n 's/^\([0-9]*\) of 40 right.*/\1/p' nir.txt)
+  grep -q " $right classified right" trace.txt || fail "rate: $right right, but $(cat trace.txt)"
+}
+
 wrong_input
 killed_again_and_again
 tested
 other_networks
+further
+rate_coded
 ((failures == 0)) || exit 1
 echo "train: all good"

@@ -140,6 +140,7 @@ Network small_network() {
   n.genotype = "|conv3x3|";
   n.input_scale = 0.0125F;
   n.input_bits = 8;
+  n.input_code = "count,binary";
   Conv2dParams conv;
   conv.weight = random_tensor({4, 2, 3, 3}, random);
   conv.padding = {1, 1};
@@ -250,6 +251,7 @@ std::string difference(const Network& a, const Network& b) {
   if (a.timesteps != b.timesteps) return "timesteps";
   if (a.dataset != b.dataset || a.genotype != b.genotype) return "dataset or genotype";
   if (a.input_scale != b.input_scale || a.input_bits != b.input_bits) return "input quantisation";
+  if (a.input_code != b.input_code) return "input code";
   return "";
 }
 

@@ -90,9 +90,11 @@ void add_architecture_options(po::options_description& network, po::options_desc
       "cell", po::value(&choice.cell)->value_name("CELL"), "the cells of snasnet and lightsnn")(
       "from", po::value(&choice.from)->value_name("FILE"), "train this network (NIR) further instead");
   add_network_options(network, choice.spec);
-  network.add_options()("width", po::value(&choice.width)->value_name("X")->default_value(1),
-                        "factor on vgg9's channels")("batch-norm", po::bool_switch(&choice.batch_norm),
-                                                     "after vgg9's convolutions; SpikeSim has none")(
+  network.add_options()(
+      "stem-pool", po::value(&choice.spec.stem_pool)->value_name("N")->default_value(choice.spec.stem_pool),
+      "kernel and stride of a pooling behind the stem (released LightSNN on DVS128 Gesture: 2)")(
+      "width", po::value(&choice.width)->value_name("X")->default_value(1), "factor on vgg9's channels")(
+      "batch-norm", po::bool_switch(&choice.batch_norm), "after vgg9's convolutions; SpikeSim has none")(
       "dropout", po::value(&choice.dropout)->value_name("P")->default_value(choice.dropout),
       "before the classifier")(
       "input-code", po::value(&choice.input_code)->value_name("CODE")->default_value(choice.input_code),
@@ -118,7 +120,8 @@ models::Architecture architecture_for(NetworkChoice choice, const CommandLine& l
                      "squares: the networks of --arch take no others");
   const models::layer::InputCode code = input_code_of(choice, dataset);
   if (choice.arch == "vgg9") {
-    refuse_given(line, {"cell", "channels", "stem-stride", "second-pool"}, "--arch vgg9", "--width");
+    refuse_given(line, {"cell", "channels", "stem-stride", "stem-pool", "second-pool"}, "--arch vgg9",
+                 "--width");
     models::Vgg9Spec spec;
     spec.input_channels = dataset.channels;
     spec.input_size = dataset.height;
@@ -158,9 +161,9 @@ models::Architecture architecture_for(NetworkChoice choice, const CommandLine& l
 models::GraphNet network_from(const std::string& file, const CommandLine& line,
                               const models::Dataset& dataset) {
   refuse_given(line,
-               {"arch",  "cell",        "channels",  "stem-stride", "second-pool", "hidden",    "votes",
-                "width", "batch-norm",  "dropout",   "neuron",      "tau",         "threshold", "v-reset",
-                "reset", "whole-input", "surrogate", "alpha",       "input-code",  "timesteps"},
+               {"arch",    "cell",  "channels",    "stem-stride", "stem-pool", "second-pool", "hidden",
+                "votes",   "width", "batch-norm",  "dropout",     "neuron",    "tau",         "threshold",
+                "v-reset", "reset", "whole-input", "surrogate",   "alpha",     "input-code",  "timesteps"},
                "--from", "the network as the file has it");
   const traces::Network network = traces::read_nir(file);
   models::GraphNet net = models::trainable(network, file);

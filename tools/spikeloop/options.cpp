@@ -23,6 +23,16 @@ void warn_of_clipped_inputs(std::int64_t count, int input_bits) {
                static_cast<long long>(count), input_bits, (1 << (input_bits - 1)) - 1);
 }
 
+models::Framing DataOptions::framing(const CommandLine& line, std::int64_t frames,
+                                     const std::string& input_code, const std::string& file) const {
+  for (const char* option : {"frames-by", "frame-us", "from-first-event", "binary-events"})
+    if (line.given(option)) return framing(frames);
+  if (input_code.empty() || input_code == models::kRateCode) return framing(frames);
+  models::Framing framing = models::framing_of(input_code, file);
+  framing.frames = frames;
+  return framing;
+}
+
 void add_data_options(po::options_description& options, DataOptions& data) {
   std::string names;
   for (const models::DatasetKind& kind : models::dataset_kinds()) {

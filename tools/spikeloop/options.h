@@ -18,6 +18,9 @@ struct DataOptions {
   bool from_first_event = false, binary = false;
   /// Throws InputError (command line). `frames`: 0 for the dataset's default.
   models::Framing framing(std::int64_t frames) const;
+  /// For a network of this file: as it was trained (Network::input_code) unless an option says otherwise.
+  models::Framing framing(const CommandLine& line, std::int64_t frames, const std::string& input_code,
+                          const std::string& file) const;
 };
 /// Says on stderr that counts did not fit the input's integers; nothing when all did.
 void warn_of_clipped_inputs(std::int64_t count, int input_bits);

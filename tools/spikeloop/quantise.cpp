@@ -60,13 +60,15 @@ void print_layers(const std::vector<models::LayerRounding>& layers,
   memory(before, after);
 }
 
-models::Dataset open(const DataOptions& data, int timesteps) {
+models::Dataset open(const DataOptions& data, const CommandLine& line, const traces::Network& network,
+                     const std::string& file) {
   models::DatasetOptions options;
   options.dir = data.dir;
-  options.framing = data.framing(timesteps);
+  options.framing = data.framing(line, network.timesteps, network.input_code, file);
   options.seed = nas::kShapesSeed;
   options.train = false;
   models::Dataset dataset = models::open_dataset(data.dataset, options);
+  models::fit_input(dataset, network.input_code, network.timesteps, file);
   if (!dataset.events) return dataset;
   options.train = true;  // its counts say how many bits they need
   return models::open_dataset(data.dataset, options);
@@ -74,7 +76,9 @@ models::Dataset open(const DataOptions& data, int timesteps) {
 
 traces::Network network_of_checkpoint(const std::string& file) {
   models::Checkpoint checkpoint = models::load_checkpoint(file);
-  return models::export_network(checkpoint.net, checkpoint.dataset);
+  traces::Network network = models::export_network(checkpoint.net, checkpoint.dataset);
+  network.input_code = checkpoint.input_code;
+  return network;
 }
 
 void print_notes(const traces::Network& rounded, const std::vector<models::LayerRounding>& layers,
@@ -132,7 +136,7 @@ int quantise_command(const std::vector<std::string>& arguments) {
     models::quantise_weights(rounded, quantisation);
   } else {
     if (data.dataset.empty()) data.dataset = network.dataset;
-    const models::Dataset dataset = open(data, network.timesteps);
+    const models::Dataset dataset = open(data, line, network, file);
     models::quantise(rounded, dataset, quantisation);
     const auto test = models::first_of(dataset.test, test_images);
     models::EvaluateOptions options;

@@ -26,15 +26,6 @@ constexpr const char* kUsage =
     "Runs a network on test samples: accuracy, what is taken for what, and how much each layer fires.\n"
     "A checkpoint has the weights as trained, a NIR file those of the chip.";
 
-/// A checkpoint of a quantisation-aware training computes with its rounded weights.
-void quantise_as_trained(models::Checkpoint& checkpoint, const models::Dataset& dataset,
-                         const std::string& file) {
-  if (!checkpoint.training) return;
-  const Json identity = Json::parse(checkpoint.training->identity);
-  const std::string qat = identity.at("training").at("qat").get<std::string>();
-  if (!qat.empty()) models::train_quantised(checkpoint.net, dataset, models::parse_quantisation(qat, file));
-}
-
 std::string class_name(const models::Dataset& dataset, std::size_t index) {
   return index < dataset.class_names.size() ? dataset.class_names[index] : std::to_string(index);
 }
@@ -121,12 +112,16 @@ int test_command(const std::vector<std::string>& arguments) {
     throw InputError("command line", "--dataset", "nothing, and " + file + " names none", "a dataset");
   models::DatasetOptions dataset_options;
   dataset_options.dir = data.dir;
-  dataset_options.framing =
-      data.framing(network ? network->timesteps : checkpoint->net->architecture().timesteps);
+  const int timesteps = network ? network->timesteps : checkpoint->net->architecture().timesteps;
+  const std::string& input_code = network ? network->input_code : checkpoint->input_code;
+  dataset_options.framing = data.framing(line, timesteps, input_code, file);
   dataset_options.seed = nas::kShapesSeed;
-  const models::Dataset dataset = models::open_dataset(data.dataset, dataset_options);
+  models::Dataset dataset = models::open_dataset(data.dataset, dataset_options);
+  models::fit_input(dataset, input_code, timesteps, file);
   const auto set = models::first_of(dataset.test, test_images);
-  if (checkpoint) quantise_as_trained(*checkpoint, dataset, checkpoint_file);
+  if (checkpoint && !checkpoint->qat.empty())
+    models::train_quantised(checkpoint->net, dataset,
+                            models::parse_quantisation(checkpoint->qat, checkpoint_file));
   const models::NetworkTest test = network ? models::test_network(*network, file, dataset, *set, options)
                                            : models::test_network(checkpoint->net, dataset, *set, options);
   if (network) warn_of_clipped_inputs(test.clipped_inputs, network->input_bits);

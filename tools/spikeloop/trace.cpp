@@ -52,17 +52,20 @@ void check_suits(const traces::Network& network, const std::string& file, const 
   }
 }
 
-models::Dataset open_test_half(DataOptions& data, const traces::Network& network, const std::string& file) {
+models::Dataset open_test_half(DataOptions& data, const CommandLine& line, const traces::Network& network,
+                               const std::string& file) {
   if (data.dataset.empty()) data.dataset = network.dataset;
   if (data.dataset.empty())
     throw InputError("command line", "--dataset", "nothing, and " + file + " names none",
                      "a dataset, or --input FILE");
   models::DatasetOptions options;
   options.dir = data.dir;
-  options.framing = data.framing(network.timesteps);
+  options.framing = data.framing(line, network.timesteps, network.input_code, file);
   options.seed = nas::kShapesSeed;
   options.train = false;
-  return models::open_dataset(data.dataset, options);
+  models::Dataset dataset = models::open_dataset(data.dataset, options);
+  models::fit_input(dataset, network.input_code, network.timesteps, file);
+  return dataset;
 }
 
 models::Dataset open_file(const std::string& input, const DataOptions& data, const traces::Network& network,
@@ -114,7 +117,7 @@ int trace_command(const std::vector<std::string>& arguments) {
                        "a dataset: the spikes of a file are taken as they are");
   if (!spikes.empty()) require_writable(spikes, "--export-spikes");
   const traces::Network network = traces::read_nir(network_file);
-  const models::Dataset dataset = input.empty() ? open_test_half(data, network, network_file)
+  const models::Dataset dataset = input.empty() ? open_test_half(data, line, network, network_file)
                                                 : open_file(input, data, network, network_file);
   const std::int64_t available = dataset.test->size();
   std::vector<std::int64_t> records = parse_records(samples, "--samples");

@@ -7,7 +7,7 @@
 namespace spikeloop::tools {
 
 /// --epochs, --lr, --optimiser, ...: what decides a training, in two groups. Words become values in
-/// finish_training_options, after parsing.
+/// finish, after parsing.
 struct TrainingChoice {
   models::TrainOptions options;
   std::string optimiser, schedule, loss;

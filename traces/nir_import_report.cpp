@@ -81,21 +81,20 @@ std::string node_table(const Network& network, const std::vector<Shape>& shapes)
   return text;
 }
 
-/// Where a node's value of the same timestep comes from, through Flatten; -1 where only backward edges bring
-/// it, or several edges.
+/// Where the only edge into a node comes from, behind Flatten nodes that forward edges feed; -1 when there is
+/// no such one. Forward edges have no cycles.
 int source_of(const Network& network, int index) {
-  const Node* node = nullptr;
-  do {
+  for (bool first = true;; first = false) {
     int source = -1;
     for (const Edge& edge : network.edges) {
       if (edge.to != index) continue;
-      if (edge.backward || source >= 0) return -1;
+      if (source >= 0 || (edge.backward && !first)) return -1;
       source = edge.from;
     }
+    if (source < 0 || network.nodes[static_cast<std::size_t>(source)].as<FlattenParams>() == nullptr)
+      return source;
     index = source;
-    if (index >= 0) node = &network.nodes[static_cast<std::size_t>(index)];
-  } while (index >= 0 && node->as<FlattenParams>() != nullptr);
-  return index;
+  }
 }
 
 /// What a crossbar layer reads, or why the chip cannot run the node; "" when there is nothing to say.
@@ -114,8 +113,7 @@ std::string on_chip(const Network& network, int index) {
   const int source = source_of(network, index);
   if (source < 0) {
     return "not on the chip: several edges or values of the timestep before come into it; sum them in a "
-           "Scale "
-           "node first";
+           "Scale node first";
   }
   const Node& from = node_at(source);
   if (pool) return "";

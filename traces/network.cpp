@@ -28,7 +28,9 @@ std::string node_place(const std::string& name) { return "node '" + name + "'"; 
 
 std::int64_t Tensor::size() const { return shape_size(shape); }
 
-bool Node::spiking() const { return as<LifParams>() || as<IfParams>() || as<CubaLifParams>() || as<ThresholdParams>(); }
+bool Node::spiking() const {
+  return as<LifParams>() || as<IfParams>() || as<CubaLifParams>() || as<ThresholdParams>();
+}
 
 const char* Node::type() const {
   struct Name {
@@ -80,12 +82,8 @@ std::vector<std::pair<const char*, Tensor*>> elementwise_parameters(Node& node) 
     return {{"r", &p->r}, {"v_threshold", &p->v_threshold}, {"v_reset", &p->v_reset}};
   }
   if (auto* p = node.as<CubaLifParams>()) {
-    return {{"tau_syn", &p->tau_syn},
-            {"tau_mem", &p->tau_mem},
-            {"r", &p->r},
-            {"v_leak", &p->v_leak},
-            {"w_in", &p->w_in},
-            {"v_threshold", &p->v_threshold},
+    return {{"tau_syn", &p->tau_syn}, {"tau_mem", &p->tau_mem}, {"r", &p->r},
+            {"v_leak", &p->v_leak},   {"w_in", &p->w_in},       {"v_threshold", &p->v_threshold},
             {"v_reset", &p->v_reset}};
   }
   if (auto* p = node.as<ScaleParams>()) return {{"scale", &p->scale}};

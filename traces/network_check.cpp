@@ -312,7 +312,8 @@ void check_values(const std::string& file, const Node& node) {
     check_finite(file, node, name, *parameter);
   const auto check_tau = [&](const char* name, const Tensor& tau) {
     if (!std::all_of(tau.data.begin(), tau.data.end(), [](float t) { return t > 0; }))
-      fail(file, node, std::string("a ") + name + " that is not positive", "time constants in seconds above 0");
+      fail(file, node, std::string("a ") + name + " that is not positive",
+           "time constants in seconds above 0");
   };
   if (const auto* p = node.as<LifParams>()) check_tau("tau", p->tau);
   if (const auto* p = node.as<CubaLifParams>()) {

@@ -67,7 +67,7 @@ TEST_P(Damage, EndsInSamplesOrAnInputError) {
 
 INSTANTIATE_TEST_SUITE_P(Datasets, Damage,
                          ::testing::Values("cifar100", "mnist", "tiny-imagenet", "nmnist", "dvs128-gesture",
-                                         "cifar10-dvs", "nirdata", "npz-frames"));
+                                           "cifar10-dvs", "nirdata", "npz-frames"));
 
 }  // namespace
 }  // namespace spikeloop::models

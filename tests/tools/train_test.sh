@@ -17,8 +17,8 @@ fail() {
 }
 
 small=(--dataset shapes --channels 4 --timesteps 2 --stem-stride 2 --second-pool 4 --cell 0003/0000/1000/0020
-  --batch 16 --train-images 320 --test-images 40 --seed 3 --quiet)
-eventful=("${small[@]}" --epochs 8 --validation-images 40 --patience 20 --cutmix 1 --cutout 8 --dropout 0.2
+  --batch 16 --test-images 40 --seed 3 --quiet)
+eventful=("${small[@]}" --train-images 320 --epochs 8 --validation-images 40 --patience 20 --cutmix 1 --cutout 8 --dropout 0.2
   --label-smoothing 0.1 --warmup-epochs 1 --accumulate 2 --nesterov --clip 5 --neuron plif)
 
 # expect_refusal WHAT EXPECTED_TEXT COMMAND...: exit code 2, one line on stderr that holds the text, no output folder

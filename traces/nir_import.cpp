@@ -121,14 +121,13 @@ class Importer {
     }
     const auto& nodes = network().nodes;
     const bool matters = std::any_of(nodes.begin(), nodes.end(), leaky);
-    const bool known = result_.findings.gives_dt && !(result_.findings.ours && options_.dt_s > 0);
     if (options_.dt_s > 0) {
       network().dt_s = options_.dt_s;
       decide("dt " + text_of(options_.dt_s) + " s, as --nir-dt says");
       if (hint.dt_s && !same(*hint.dt_s, options_.dt_s))
         warn("'" + who + "' shows dt " + text_of(*hint.dt_s) + " s (" + hint.why + "), not " +
              text_of(options_.dt_s) + " s");
-    } else if (known) {
+    } else if (result_.findings.gives_dt) {
       decide("dt " + text_of(network().dt_s) + " s, from the file's metadata");
     } else if (hint.dt_s) {
       network().dt_s = *hint.dt_s;

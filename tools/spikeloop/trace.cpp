@@ -21,7 +21,8 @@ namespace spikeloop::tools {
 namespace {
 
 constexpr const char* kUsage =
-    "usage: spikeloop trace --network FILE.nir --out FILE.h5 [--dataset NAME] [--samples 0-3] [options]\n\n"
+    "usage: spikeloop trace --network FILE.nir --out FILE.h5 [--dataset NAME | --input FILE] [--samples 0-3] "
+    "[options]\n\n"
     "Runs test samples (of the dataset that the network was trained with, unless given) through a network, "
     "integer weights as the chip has them, and records which neuron "
     "fired in\n"

@@ -179,8 +179,9 @@ int train_command(const std::vector<std::string>& arguments) {
   if (test_images < 0)
     throw InputError("command line", "--test-images", std::to_string(test_images), "0 or more");
   keep_freed_memory();
+  const char* bits_place = weight_bits.empty() ? "--qat" : "--weight-bits";
   if (weight_bits.empty()) weight_bits = options.qat.empty() ? "8" : options.qat;
-  const models::Quantisation quantisation = models::parse_quantisation(weight_bits, "--weight-bits");
+  const models::Quantisation quantisation = models::parse_quantisation(weight_bits, bits_place);
   const models::Quantisation qat =
       options.qat.empty() ? models::Quantisation{} : models::parse_quantisation(options.qat, "--qat");
   outputs.check();

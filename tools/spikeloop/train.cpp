@@ -19,6 +19,7 @@
 #include "models/export.h"
 #include "models/graph_runner.h"
 #include "models/quantise.h"
+#include "models/split.h"
 #include "models/train_quantised.h"
 #include "nas/candidate.h"
 #include "tools/spikeloop/commands.h"
@@ -48,20 +49,21 @@ constexpr const char* kUsage =
 struct Outputs {
   std::string out, checkpoint, network;
 
-  void check() const {
+  void check() {
     if (out.empty() && checkpoint.empty() && network.empty())
       throw InputError("command line", "--out", "nothing", "a folder, or --checkpoint or --network");
     if (!checkpoint.empty()) require_writable(checkpoint, "--checkpoint");
     if (!network.empty()) require_writable(network, "--network");
+    if (out.empty()) return;
+    if (checkpoint.empty()) checkpoint = out + "/checkpoint.pt";
+    if (network.empty()) network = out + "/network.nir";
   }
   /// After all that could be wrong with the input: makes the folder.
-  void prepare() {
+  void prepare() const {
     if (out.empty()) return;
     std::error_code error;
     std::filesystem::create_directories(out, error);
     if (error) throw InputError(out, "create", error.message(), "a folder that can be made");
-    if (checkpoint.empty()) checkpoint = out + "/checkpoint.pt";
-    if (network.empty()) network = out + "/network.nir";
     require_writable(checkpoint, "--out");
     require_writable(network, "--out");
   }
@@ -100,8 +102,8 @@ std::string why_not_exported(const models::Architecture& architecture, bool want
     models::check_exportable(architecture);
   } catch (const InputError& error) {
     if (!wanted) return error.what();
-    throw InputError("command line", "network", error.what(),
-                     "--checkpoint FILE alone, without --out and --network, to train it all the same");
+    throw InputError("command line", "--out or --network", error.what(),
+                     "--checkpoint FILE alone, to train it all the same");
   }
   return "";
 }
@@ -196,12 +198,12 @@ int train_command(const std::vector<std::string>& arguments) {
     models::bits_by_layer(net->architecture(), wanted);
     models::check_input_bits(dataset, wanted.input_bits);
   }
-  const bool network_wanted = !outputs.out.empty() || !outputs.network.empty();
-  const std::string no_export = why_not_exported(net->architecture(), network_wanted);
-  outputs.prepare();
+  const std::string no_export = why_not_exported(net->architecture(), !outputs.network.empty());
   run.checkpoint = outputs.checkpoint;
   run.metrics = outputs.out;
   check_going_on(run.checkpoint, resume, run.restart);
+  models::hold_out(dataset.train, options.validation_images, options.seed);  // refuses what it cannot split
+  outputs.prepare();
 
   const models::TrainResult result = models::train(net, dataset, options, run);
   say_what_happened(result, options, run.checkpoint);

@@ -15,7 +15,7 @@
 
 /// The networks of tests/bench/step_by_step.py as GraphNets: images per second of inference and of a training
 /// step on one thread, the best of several interleaved rounds, in CPU time. usage: graph_speed [CHANNELS=16]
-/// [TIMESTEPS=4] [BATCH=64] [ROUNDS=5]
+/// [TIMESTEPS=4] [BATCH=64] [ROUNDS=5] [NETWORK] [inference|training]
 namespace {
 
 using namespace spikeloop::models;
@@ -64,7 +64,9 @@ int main(int argc, char** argv) {
   std::map<std::pair<std::string, bool>, double> best;
   for (long round = 0; round < argument(4, 5); ++round) {
     for (auto& [name, net] : nets) {
+      if (argc > 5 && name != argv[5]) continue;
       for (const bool train : {false, true}) {
+        if (argc > 6 && std::string(argv[6]) != (train ? "training" : "inference")) continue;
         const double begin = cpu_seconds();
         net->train(train);
         if (train) {

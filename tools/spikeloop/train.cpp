@@ -1,15 +1,10 @@
 #include "models/train.h"
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include <algorithm>
 #include <boost/program_options/value_semantic.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
-#include <limits>
 #include <string>
 #include <thread>
 #include <vector>
@@ -108,15 +103,6 @@ std::string why_not_exported(const models::Architecture& architecture, bool want
   return "";
 }
 
-/// The heap keeps what is freed: a training frees and takes the same large tensors in every step, and giving
-/// them back to the kernel in between costs more than a tenth of the time.
-void keep_freed_memory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-#endif
-}
-
 std::string weights_text(const std::string& bits) {
   const bool number = bits.find_first_not_of("0123456789") == std::string::npos;
   return number ? bits + "-bit weights" : "weights of " + bits + " bits";
@@ -180,7 +166,6 @@ int train_command(const std::vector<std::string>& arguments) {
     throw InputError("command line", "--threads", std::to_string(run.threads), "1 or more");
   if (test_images < 0)
     throw InputError("command line", "--test-images", std::to_string(test_images), "0 or more");
-  keep_freed_memory();
   const char* bits_place = weight_bits.empty() ? "--qat" : "--weight-bits";
   if (weight_bits.empty()) weight_bits = options.qat.empty() ? "8" : options.qat;
   const models::Quantisation quantisation = models::parse_quantisation(weight_bits, bits_place);

@@ -27,9 +27,7 @@ class Importer {
       : network_(network), file_(file), shapes_(traces::infer_shapes(network, file)) {}
 
   Architecture run() {
-    if (network_.timesteps < 1) {
-      throw InputError(file_, "timesteps", std::to_string(network_.timesteps), "at least 1");
-    }
+    traces::require_timesteps(network_, file_);
     architecture_.kind = "imported";
     architecture_.genotype = network_.genotype;
     architecture_.timesteps = network_.timesteps;

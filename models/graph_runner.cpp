@@ -253,9 +253,7 @@ struct GraphRunner::Plan {
 GraphRunner::GraphRunner(const traces::Network& network, const std::string& file)
     : plan_(std::make_unique<Plan>()) {
   traces::validate(network, file);
-  if (network.timesteps < 1) {
-    throw InputError(file, "timesteps", std::to_string(network.timesteps), "at least 1");
-  }
+  traces::require_timesteps(network, file);
   const auto shapes = traces::infer_shapes(network, file);
   plan_->network = network;
   plan_->file = file;

@@ -141,6 +141,10 @@ std::vector<std::vector<std::int64_t>> infer_shapes(const Network& network, cons
 /// cycles closed by backward edges only, weight and parameter sizes fit the shapes. Throws InputError.
 void validate(const Network& network, const std::string& file);
 
+/// For what runs a network: throws InputError for one whose number of timesteps is unknown, as in files of
+/// others.
+void require_timesteps(const Network& network, const std::string& file);
+
 /// Nodes in an order in which every forward edge goes from earlier to later; ties by index.
 std::vector<int> topological_order(const Network& network);
 

@@ -401,6 +401,12 @@ std::vector<std::vector<std::int64_t>> infer_shapes(const Network& network, cons
   return shapes;
 }
 
+void require_timesteps(const Network& network, const std::string& file) {
+  if (network.timesteps >= 1) return;
+  throw InputError(file, "timesteps", "none, as in files that others wrote",
+                   "at least 1: spikeloop import --timesteps T --out FILE adds them");
+}
+
 void validate(const Network& network, const std::string& file) {
   check_names(network, file);
   check_edges(network, file);

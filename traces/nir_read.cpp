@@ -156,7 +156,10 @@ class GraphReader {
                       const h5::Where& where) const {
     const auto graph = nested.find(name);
     if (graph == nested.end()) {
-      if (flat_.nodes.count(name) == 0) h5::fail(where, "an edge with '" + name + "'", "the name of a node");
+      if (flat_.nodes.count(name) == 0)
+        h5::fail(where, "an edge with '" + name + "'",
+                 findings_ != nullptr ? "the name of a node"
+                                      : "the name of a node (spikeloop import can mend it)");
       return name;
     }
     const std::vector<std::string>& ports = target ? graph->second.inputs : graph->second.outputs;

@@ -118,6 +118,7 @@ int trace_command(const std::vector<std::string>& arguments) {
                        "a dataset: the spikes of a file are taken as they are");
   if (!spikes.empty()) require_writable(spikes, "--export-spikes");
   const traces::Network network = traces::read_nir(network_file);
+  traces::require_timesteps(network, network_file);
   const models::Dataset dataset = input.empty() ? open_test_half(data, line, network, network_file)
                                                 : open_file(input, data, network, network_file);
   const std::int64_t available = dataset.test->size();

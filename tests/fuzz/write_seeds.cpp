@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
   }
   try {
     const std::string folder = argv[1];
-    for (const char* target : {"config", "dataset", "network", "trace"})
+    for (const char* target : {"config", "dataset", "network", "nirdata", "trace"})
       fs::create_directories(folder + '/' + target);
     for (const auto& entry : fs::directory_iterator(SPIKELOOP_SOURCE_DIR "/hwconfigs")) {
       if (entry.path().extension() == ".json")
@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
     for (int i = 0; i < 40; ++i) {
       std::string bytes;
       for (int n = 0; n < i * 4; ++n) bytes += static_cast<char>(random.below(256));
-      for (const char* target : {"network", "trace"})
+      for (const char* target : {"network", "nirdata", "trace"})
         write_file(folder + '/' + target + "/edits-" + std::to_string(i), bytes);
     }
   } catch (const std::exception& error) {

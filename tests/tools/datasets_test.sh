@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # spikeloop datasets: the list, a whole check, and damage found with its file, place, found and expected.
-# usage: datasets_test.sh PATH/spikeloop
+# usage: datasets_test.sh PATH/spikeloop CHIP
 set -euo pipefail
 spikeloop=$1
+chip=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -32,7 +33,7 @@ done
 
 for digit in 0 1 2 3 4 5 6 7 8 9; do
   mkdir -p "events/Train/$digit" "events/Test/$digit"
-  { event 01 02 800010; event 03 04 000020; event 03 04 000021; } >"events/Train/$digit/00001.bin"
+  { event 01 02 800010; event 0$digit 04 000020; event 0$digit 1$digit 800021; } >"events/Train/$digit/00001.bin"
   event 21 21 800001 >"events/Test/$digit/00002.bin"
 done
 "$spikeloop" datasets nmnist --data events --frames 2 --quiet >out.txt || fail "nmnist refused"
@@ -40,6 +41,23 @@ grep -q '^nmnist: 10 classes, samples of 2 x 34 x 34 in 2 frames$' out.txt || fa
 grep -q '^note: train has 10 samples, the published nmnist 60000$' out.txt || fail "note: $(cat out.txt)"
 grep -q '^train: 10 samples, 1 of each class$' out.txt || fail "classes: $(cat out.txt)"
 grep -q '^  events in a sample 3.0 (3 to 3)$' out.txt || fail "events: $(cat out.txt)"
+
+# Events through everything: training, test of both, trace, simulation, search.
+tiny=(--dataset nmnist --data "$work/events" --channels 8 --timesteps 2 --second-pool 8 --quiet)
+programs=$(dirname "$spikeloop")
+"$spikeloop" train "${tiny[@]}" --cell 0003/0000/0000/0000 --epochs 1 --batch 5 --no-mirror --out net >out.txt ||
+  fail "train: $(cat out.txt)"
+[[ $("$spikeloop" test --checkpoint net/checkpoint.pt --data events --quiet | sed -n 1p) == *" of 10 right"* ]] ||
+  fail "test of a checkpoint on events"
+right=$("$spikeloop" test --network net/network.nir --data events --quiet | sed -n '1s/ of 10 right.*//p')
+"$spikeloop" trace --network net/network.nir --data events --samples 0-9 --out net.h5 >out.txt
+grep -q "^10 samples, $right classified right, .* 2 timesteps" out.txt || fail "trace: $(cat out.txt), test: $right right"
+"$programs/spikeloop-sim" --network net/network.nir --trace net.h5 --hw "$chip" --functional >out.txt 2>&1 ||
+  fail "simulation: $(cat out.txt)"
+grep -q '10 of 10 predictions' out.txt || fail "simulation: $(cat out.txt)"
+"$spikeloop" search "${tiny[@]}" --hw "$chip" --candidates 2 --train 1 --epochs 1 --batch 5 --score-batch 10 --samples 1 \
+  --out found >out.txt || fail "search: $(cat out.txt)"
+[[ -s found/winner/network.nir ]] || fail "search: no winner"
 
 refuses "unknown" "did you mean nmnist?" nmnits --data events
 refuses "no folder" "--data: found nothing" nmnist

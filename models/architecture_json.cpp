@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "models/architecture.h"
+#include "models/words.h"
 #include "traces/support/error.h"
 
 namespace spikeloop::models {
@@ -17,16 +18,15 @@ using Json = nlohmann::json;
 
 const char* const kFormat = "spikeloop.architecture 1";
 
-template <class Enum, std::size_t N>
-struct Words {
-  std::array<const char*, N> words;  ///< in the order of the values
-};
-constexpr Words<layer::InputCode, 3> kCodes{{"direct", "rate", "events"}};
-constexpr Words<layer::Pool::Kind, 3> kPools{{"average", "sum", "max"}};
-constexpr Words<layer::Init::Kind, 3> kInits{{"kaiming", "xavier", "normal"}};
-constexpr Words<NeuronKind, 3> kNeurons{{"lif", "if", "plif"}};
-constexpr Words<ResetKind, 2> kResets{{"hard", "soft"}};
-constexpr Words<SurrogateKind, 3> kSurrogates{{"atan", "triangle", "sigmoid"}};
+using layer::InputCode;
+using PoolKind = layer::Pool::Kind;
+using InitKind = layer::Init::Kind;
+constexpr Words<InputCode, 3> kCodes{
+    {{"direct", InputCode::kDirect}, {"rate", InputCode::kRate}, {"events", InputCode::kEvents}}};
+constexpr Words<PoolKind, 3> kPools{
+    {{"average", PoolKind::kAverage}, {"sum", PoolKind::kSum}, {"max", PoolKind::kMax}}};
+constexpr Words<InitKind, 3> kInits{
+    {{"kaiming", InitKind::kKaiming}, {"xavier", InitKind::kXavier}, {"normal", InitKind::kNormal}}};
 
 /// Writes fields into an object.
 struct Writer {
@@ -37,7 +37,7 @@ struct Writer {
   }
   template <class Enum, std::size_t N>
   void operator()(const char* name, const Enum& value, const Words<Enum, N>& words) {
-    json[name] = words.words[static_cast<std::size_t>(value)];
+    json[name] = word_of(words, value);
   }
 };
 
@@ -89,11 +89,10 @@ struct Reader {
   void operator()(const char* name, Enum& value, const Words<Enum, N>& words) {
     known.insert(name);
     const auto word = json.at(name).get<std::string>();
-    for (std::size_t i = 0; i < N; ++i) {
-      if (word == words.words[i]) {
-        value = static_cast<Enum>(i);
-        return;
-      }
+    for (const auto& [known_word, meant] : words) {
+      if (word != known_word) continue;
+      value = meant;
+      return;
     }
     throw std::invalid_argument(std::string(name) + " \"" + word + "\"");
   }
@@ -127,13 +126,13 @@ void fields(F& f, T& p, const layer::Conv*) {
 }
 template <class F, class T>
 void fields(F& f, T& p, const layer::Neuron*) {
-  f("neuron", p.spec.kind, kNeurons);
+  f("neuron", p.spec.kind, kNeuronWords);
   f("tau", p.spec.tau);
   f("threshold", p.spec.threshold);
   f("v_reset", p.spec.v_reset);
   f("decay_input", p.spec.decay_input);
-  f("reset", p.spec.reset, kResets);
-  f("surrogate", p.spec.surrogate, kSurrogates);
+  f("reset", p.spec.reset, kResetWords);
+  f("surrogate", p.spec.surrogate, kSurrogateWords);
   f("alpha", p.spec.alpha);
 }
 template <class F, class T>

@@ -144,8 +144,10 @@ class BatchNormFunction : public torch::autograd::Function<BatchNormFunction> {
 at::Tensor batch_norm_train(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
                             const at::Tensor& running_mean, const at::Tensor& running_var, double momentum,
                             double eps) {
-  const bool ours = input.is_cpu() && (input.dim() == 4 || input.dim() == 2) &&
-                    input.scalar_type() == weight.scalar_type() && input.numel() > input.size(1);
+  if (input.numel() == input.size(1))  // one value per channel has no variance: it would end in NaN
+    return at::batch_norm(input, weight, bias, {}, {}, true, momentum, eps, true);
+  const bool ours =
+      input.is_cpu() && (input.dim() == 4 || input.dim() == 2) && input.scalar_type() == weight.scalar_type();
   if (!ours) return at::batch_norm(input, weight, bias, running_mean, running_var, true, momentum, eps, true);
   const at::Tensor x = is_dense(input) ? input : input.contiguous();
   return BatchNormFunction::apply(x, weight, bias, Statistics{running_mean, running_var, momentum, eps});

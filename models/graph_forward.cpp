@@ -86,15 +86,20 @@ class GraphNetImpl::Forward {
 
   at::Tensor run() {
     at::Tensor result;
-    for (const Block& block : plan_.blocks) {
+    const std::vector<std::vector<int>> last_read = layers_by_last_reader();
+    for (std::size_t b = 0; b < plan_.blocks.size(); ++b) {
+      const Block& block = plan_.blocks[b];
+      const int layer = block.layers.front();
       if (block.stepwise) {
         run_steps(block);
-        continue;
+      } else if (all_ || plan_.used[at(layer)]) {
+        run_folded(layer);
+        if (layers_[at(layer)].as<layer::Output>() != nullptr) result = value_[at(layer)];
       }
-      const int layer = block.layers.front();
-      if (!all_ && !plan_.used[at(layer)]) continue;
-      run_folded(layer);
-      if (layers_[at(layer)].as<layer::Output>() != nullptr) result = value_[at(layer)];
+      for (const int read : last_read[b]) {
+        value_[at(read)] = at::Tensor();
+        steps_[at(read)].clear();
+      }
     }
     net_.draw_seed = derive_seed(net_.draw_seed, kNextForward);
     const bool still = still_.at(output_);
@@ -103,6 +108,17 @@ class GraphNetImpl::Forward {
   }
 
  private:
+  /// For each block the layers that nothing reads after it: all values at once would be most of the memory.
+  std::vector<std::vector<int>> layers_by_last_reader() const {
+    std::vector<int> last(layers_.size(), -1);
+    for (const LayerEdge& edge : net_.architecture_.edges)
+      last[at(edge.from)] = std::max(last[at(edge.from)], plan_.block_of[at(edge.to)]);
+    std::vector<std::vector<int>> layers(plan_.blocks.size());
+    for (std::size_t i = 0; i < last.size(); ++i)
+      if (last[i] >= 0) layers[at(last[i])].push_back(static_cast<int>(i));
+    return layers;
+  }
+
   void take(const at::Tensor& input) {
     std::size_t index = 0;
     for (std::size_t i = 0; i < layers_.size(); ++i) {

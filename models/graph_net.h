@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/architecture.h"
@@ -15,6 +16,23 @@ namespace spikeloop::models {
 /// Told of every neuron layer's spikes and membranes (before reset) at every timestep.
 using NeuronObserver = std::function<void(const std::string& layer, int timestep, const at::Tensor& spikes,
                                           const at::Tensor& membrane)>;
+/// Told of the Output's value at every timestep, [T, B, classes].
+using OutputObserver = std::function<void(const at::Tensor& outputs)>;
+
+/// An observer for a scope; the one before comes back, whatever happens.
+template <class Observer>
+class Watching {
+ public:
+  Watching(Observer& place, Observer observer)
+      : place_(place), before_(std::exchange(place, std::move(observer))) {}
+  ~Watching() { place_ = std::move(before_); }
+  Watching(const Watching&) = delete;
+  Watching& operator=(const Watching&) = delete;
+
+ private:
+  Observer& place_;
+  Observer before_;
+};
 
 /// A network of an Architecture, differentiable. Parameters are named <module>.weight, <module>.bias,
 /// BatchNorm's <module>.weight/bias/running_mean/running_var, PLIF's <module>.w.
@@ -51,9 +69,7 @@ class GraphNetImpl : public torch::nn::Module {
   /// themselves.
   std::function<at::Tensor(const GraphNetImpl& net, std::size_t layer)> weight_transform;
   std::function<at::Tensor(const at::Tensor& input)> input_transform;
-  /// Empty: the mean over timesteps. Else told of the Output's value at every timestep, [T, B, classes],
-  /// which a loss per timestep takes.
-  std::function<void(const at::Tensor& outputs)> output_observer;
+  OutputObserver output_observer;  ///< empty: nobody watches. What a loss per timestep takes
 
   /// What one layer has; undefined where it has none.
   struct Parameters {

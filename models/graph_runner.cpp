@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 #include "models/batches.h"
 #include "models/input_code.h"
 #include "models/neurons.h"
 #include "models/threads.h"
 #include "traces/support/error.h"
-#include "traces/support/progress.h"
 
 namespace spikeloop::models {
 namespace {
@@ -174,13 +172,13 @@ at::Tensor fire(const Neurons& neurons, const at::Tensor& x, NeuronState& state)
   return spikes;
 }
 
+/// A sum is no mean times the area: 15 / 25 * 25 is not 15 in floats.
 at::Tensor pool(const traces::Pool2dParams& params, const at::Tensor& x) {
   const std::array<std::int64_t, 2> three{3, 3}, unit{1, 1};
-  const auto area = static_cast<double>(params.kernel[0] * params.kernel[1]);
-  const at::Tensor mean = params.kernel == three && params.stride == unit && params.padding == unit
-                              ? average_pool3x3(x)
-                              : at::avg_pool2d(x, params.kernel, params.stride, params.padding);
-  return params.average ? mean : mean * area;
+  if (!params.average) return at::avg_pool2d(x, params.kernel, params.stride, params.padding, false, true, 1);
+  return params.kernel == three && params.stride == unit && params.padding == unit
+             ? average_pool3x3(x)
+             : at::avg_pool2d(x, params.kernel, params.stride, params.padding);
 }
 
 }  // namespace
@@ -391,28 +389,6 @@ at::Tensor GraphRunner::run(const at::Tensor& given, std::map<std::string, at::T
     sum = sum.defined() ? sum + out : out;
   }
   return sum / timesteps;
-}
-
-double accuracy(const traces::Network& network, const Dataset& dataset, const SampleSet& samples,
-                std::int64_t batch, bool quiet) {
-  if (samples.size() == 0 || batch < 1) {
-    throw InputError(dataset.name, "accuracy", std::to_string(samples.size()) + " images", "at least 1");
-  }
-  GraphRunner runner(network, "network");
-  Progress progress("test", samples.size(), "images", quiet);
-  std::int64_t right = 0;
-  for (std::int64_t begin = 0; begin < samples.size(); begin += batch) {
-    const std::int64_t count = std::min(batch, samples.size() - begin);
-    const Batch data = read_batch(dataset, samples, begin, count);
-    const at::Tensor predicted = runner.run(data.input).argmax(1);
-    right += predicted.eq(data.labels).sum().item<std::int64_t>();
-    progress.advance(count);
-  }
-  const double fraction = static_cast<double>(right) / static_cast<double>(samples.size());
-  char text[32];
-  std::snprintf(text, sizeof text, "accuracy %.2f %%", 100 * fraction);
-  progress.finish(text);
-  return fraction;
 }
 
 }  // namespace spikeloop::models

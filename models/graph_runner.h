@@ -38,9 +38,6 @@ class GraphRunner {
   std::int64_t clipped_inputs_ = 0;
 };
 
-double accuracy(const traces::Network& network, const Dataset& dataset, const SampleSet& samples,
-                std::int64_t batch = 100, bool quiet = true);
-
 /// Runs the chosen test records (indices into `samples`) and collects the spike trace. clipped_inputs: if
 /// given, GraphRunner's number.
 traces::SpikeTrace record_trace(const traces::Network& network, const Dataset& dataset,

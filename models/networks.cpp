@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 
 #include "traces/support/error.h"
 
@@ -33,13 +34,13 @@ void check(const SnasnetSpec& spec) {
   require(spec.input_channels >= 1 && spec.input_channels <= kMost, "input channels", spec.input_channels,
           "1 to 65536");
   require(spec.input_size >= 1 && spec.input_size <= kMost, "input size", spec.input_size, "1 to 65536");
-  require(spec.channels >= 1 && spec.channels <= kMost, "channels", spec.channels, "at least 1");
+  require(spec.channels >= 1 && spec.channels <= kMost, "channels", spec.channels, "1 to 65536");
   require(spec.stem_stride >= 1, "stem stride", spec.stem_stride, "at least 1");
   require(spec.stem_pool >= 1, "stem pooling", spec.stem_pool, "at least 1");
   require(spec.second_pool >= 1, "second pooling", spec.second_pool, "at least 1");
   require(spec.hidden >= 0, "hidden neurons", spec.hidden, "at least 0");
-  require(spec.classes >= 1 && spec.classes <= kMost && spec.votes >= 1 && spec.votes <= kMost,
-          "classes and votes", spec.classes, "at least 1");
+  require(spec.classes >= 1 && spec.classes <= kMost, "classes", spec.classes, "1 to 65536");
+  require(spec.votes >= 1 && spec.votes <= kMost, "votes", spec.votes, "1 to 65536");
   require(spec.timesteps >= 1, "timesteps", spec.timesteps, "at least 1");
   require(spec.neuron.kind == NeuronKind::kIf || spec.neuron.tau >= 1.0, "tau", spec.neuron.tau,
           "at least 1 (in timesteps)");
@@ -47,6 +48,9 @@ void check(const SnasnetSpec& spec) {
           "above the reset potential " + std::to_string(spec.neuron.v_reset));
   require(spec.dropout >= 0 && spec.dropout < 1, "dropout", spec.dropout, "0 to below 1");
   const std::int64_t map = first_map(spec) / 2;
+  require(map >= 1, "map of cell 1", first_map(spec),
+          "at least 2 pixels wide after stem stride " + std::to_string(spec.stem_stride) +
+              " and stem pooling " + std::to_string(spec.stem_pool));
   require(map >= spec.second_pool, "second pooling", spec.second_pool,
           "at most the map of cell 2 (" + std::to_string(map) + ")");
 }
@@ -210,6 +214,8 @@ Architecture vgg9(const Vgg9Spec& spec) {
     throw InputError("network", "hidden neurons", std::to_string(spec.hidden), "at least 1");
   if (spec.input_size < 8)
     throw InputError("network", "input size", std::to_string(spec.input_size), "at least 8");
+  if (!(spec.dropout >= 0 && spec.dropout < 1))
+    throw InputError("network", "dropout", std::to_string(spec.dropout), "0 to below 1");
   constexpr layer::Init kInit{layer::Init::Kind::kXavier, 5};
   Builder b(spec.neuron);
   b.architecture.kind = "vgg9";
@@ -232,8 +238,9 @@ Architecture vgg9(const Vgg9Spec& spec) {
   if (spec.dropout > 0) b.then("dropout", layer::Dropout{spec.dropout});
   b.then("fc1", layer::Linear{spec.hidden, false, kInit});
   b.then_neuron("fc1.lif");
-  if (spec.classes < 1 || spec.votes < 1 || spec.classes > 1 << 20 || spec.votes > 1 << 20) {
-    throw InputError("network", "classes and votes", std::to_string(spec.classes), "at least 1");
+  for (const auto& [what, number] : {std::pair("classes", spec.classes), std::pair("votes", spec.votes)}) {
+    if (number < 1 || number > 1 << 16)
+      throw InputError("network", what, std::to_string(number), "1 to 65536");
   }
   b.then("fc2", layer::Linear{spec.classes * spec.votes, false, kInit});
   if (spec.votes > 1) b.then("vote", layer::Vote{spec.votes});

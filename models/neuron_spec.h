@@ -1,6 +1,8 @@
 #pragma once
 #include <string>
 
+#include "models/words.h"
+
 /// What a trained neuron does, without LibTorch. tau is in timesteps.
 namespace spikeloop::models {
 
@@ -29,8 +31,14 @@ struct NeuronSpec {
   double alpha = 2.0;
 };
 
-/// "lif", "if", "plif"; "hard", "soft"; "atan", "triangle", "sigmoid". parse_* throw InputError naming
-/// `place`.
+inline constexpr Words<NeuronKind, 3> kNeuronWords{
+    {{"lif", NeuronKind::kLif}, {"if", NeuronKind::kIf}, {"plif", NeuronKind::kPlif}}};
+inline constexpr Words<ResetKind, 2> kResetWords{{{"hard", ResetKind::kHard}, {"soft", ResetKind::kSoft}}};
+inline constexpr Words<SurrogateKind, 3> kSurrogateWords{{{"atan", SurrogateKind::kAtan},
+                                                          {"triangle", SurrogateKind::kTriangle},
+                                                          {"sigmoid", SurrogateKind::kSigmoid}}};
+
+/// The words above. parse_* throw InputError naming `place`.
 const char* to_text(NeuronKind kind);
 const char* to_text(ResetKind kind);
 const char* to_text(SurrogateKind kind);

@@ -170,7 +170,8 @@ class NeuronFunction : public torch::autograd::Function<NeuronFunction> {
     NeuronOutput output = run_kernel(input, previous, spec, rate, true);
     const bool learns_rate = spec.kind == NeuronKind::kPlif && plif_weight.requires_grad();
     ctx->set_materialize_grads(false);
-    ctx->save_for_backward({output.membranes, previous, learns_rate ? input : Variable(), plif_weight});
+    ctx->save_for_backward({output.membranes, previous, learns_rate ? input : Variable(),
+                            learns_rate ? plif_weight : Variable()});
     const NeuronSpec& s = spec;
     ctx->saved_data["numbers"] = std::vector<double>{s.tau, s.threshold, s.v_reset, s.alpha, rate};
     ctx->saved_data["kinds"] =

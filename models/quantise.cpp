@@ -287,7 +287,8 @@ void quantise(traces::Network& network, const Dataset& dataset, const Quantisati
   const InputRange range = input_range(dataset, quantisation.input_bits);
   quantise_weights(network, quantisation);
   set_input(network, range);
-  if (network.input_code.empty() && dataset.events) network.input_code = to_text(dataset.framing);
+  // How the samples were cut that decided about the input; a code of images (rate) stays.
+  if (dataset.events) network.input_code = to_text(dataset.framing);
 }
 
 void set_input(traces::Network& network, const InputRange& range) {
@@ -308,7 +309,7 @@ std::vector<LayerRounding> compare(const traces::Network& network, const traces:
     if (before_q != nullptr) layer.bits_before = before_q->bits;
     if (q != nullptr) {
       layer.bits = q->bits;
-      layer.per_channel = q->scale.size() > 1;
+      layer.per_channel = q->scale.size() == static_cast<std::size_t>(after->shape.at(0));
     }
     double peak = 0, largest = 0, signal = 0, noise = 0;
     for (std::size_t i = 0; i < before->data.size(); ++i) {

@@ -119,13 +119,13 @@ void Shards::run_part(Replica& replica, const Batch& batch, std::uint64_t draws,
     const Target target{here(batch.labels), here(batch.labels2), here(batch.share)};
     net->draw_seed = draws;
     at::Tensor output, steps;
-    if (options_.loss == LossKind::kTet)
-      net->output_observer = [&](const at::Tensor& outputs) { steps = outputs; };
     {
+      OutputObserver take_steps;
+      if (options_.loss == LossKind::kTet) take_steps = [&](const at::Tensor& outputs) { steps = outputs; };
+      const Watching<OutputObserver> watching(net->output_observer, take_steps);
       const MixedPrecision mixed(options_.mixed_precision);
       output = net->forward(batch.input.to(as));
     }
-    net->output_observer = {};
     const at::Tensor loss =
         cross_entropy_sum(steps.defined() ? steps : output, target, options_.label_smoothing);
     (loss * factor).backward();

@@ -23,6 +23,9 @@ struct NetworkTest {
 /// A network as it stands, quantised or not. Throws InputError naming `file` for what cannot be run.
 NetworkTest test_network(const traces::Network& network, const std::string& file, const Dataset& dataset,
                          const SampleSet& set, const EvaluateOptions& options = {});
+/// Its accuracy alone.
+double accuracy(const traces::Network& network, const std::string& file, const Dataset& dataset,
+                const SampleSet& set, const EvaluateOptions& options = {});
 NetworkTest test_network(GraphNet& net, const Dataset& dataset, const SampleSet& set,
                          const EvaluateOptions& options = {});
 

@@ -46,11 +46,14 @@ std::string identity_of(const GraphNet& net, const Dataset& dataset, const Train
     const at::Tensor here = tensor.cpu().contiguous();
     weights.update(here.data_ptr(), here.nbytes());
   }
-  Json data{{"name", dataset.name},
-            {"samples", dataset.train->size()},
-            {"frames", dataset.frames},
-            {"mean", dataset.mean},
-            {"std", dataset.std}};
+  Sha256 labels;
+  for (std::int64_t i = 0; i < dataset.train->size(); ++i) {
+    const std::int64_t label = dataset.train->label(i);
+    labels.update(&label, sizeof label);
+  }
+  Json data{{"name", dataset.name},          {"samples", dataset.train->size()},
+            {"labels", labels.hex_digest()}, {"frames", dataset.frames},
+            {"mean", dataset.mean},          {"std", dataset.std}};
   if (dataset.events) data["framing"] = to_text(dataset.framing);
   return Json{{"training", Json::parse(to_json(options))},
               {"dataset", data},

@@ -14,6 +14,7 @@
 #include "models/data/dataset.h"
 #include "models/graph_runner.h"
 #include "models/networks.h"
+#include "models/test_network.h"
 #include "models/train.h"
 #include "nas/candidate.h"
 #include "nas/job.h"
@@ -196,8 +197,8 @@ void evaluate(const EvaluationJob& job, const std::string& directory, Evaluation
       models::GraphNet net = trained_network(job, directory, spec, dataset);
       const traces::Network network = chip_network(net, dataset);
       result.costs = measure(job, directory, network, dataset, settings.samples);
-      result.accuracy =
-          models::accuracy(network, dataset, *models::first_of(dataset.test, settings.test_images));
+      result.accuracy = models::accuracy(network, "network", dataset,
+                                         *models::first_of(dataset.test, settings.test_images));
       return;
     }
     case Stage::kBound:

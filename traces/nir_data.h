@@ -19,8 +19,11 @@ struct NirData {
   std::int64_t neurons = 0;
   double duration_s = 0;
   std::int64_t steps = 0;  ///< of time-gridded data, else 0
-  std::vector<std::vector<Spike>>
-      samples;  ///< in order of time. Step k of a grid is at (k + 1) dt, as to_event
+  /// A spike of step k of a simulation is at k dt in files of nir 1.0.7's to_event, but at (k + 1) dt in
+  /// those of its development, and no attribute tells. Taken for the latter when a spike is at t_max and none
+  /// at 0.
+  bool times_end_steps = false;
+  std::vector<std::vector<Spike>> samples;  ///< in order of time. Step k of a grid is at (k + 1/2) dt
   std::vector<std::int64_t> labels, shape;  ///< empty when the file has none
 };
 

@@ -34,11 +34,7 @@ std::vector<Event> events_of(const SpikeTrace::NodeSpikes& node, std::size_t sam
   return events;
 }
 
-std::string csv_of(const std::string& path, const SpikeTrace& trace) {
-  if (trace.samples.size() != 1) {
-    throw InputError(path, "samples", std::to_string(trace.samples.size()),
-                     "one for a CSV file, which has no column for them (or a .h5 file)");
-  }
+std::string csv_of(const SpikeTrace& trace) {
   std::string text = "neuron,timestep\n";
   for (const auto& [name, node] : trace.nodes) {
     for (const Event& event : events_of(node, 0))
@@ -110,22 +106,27 @@ void write_nir_data(const std::string& temporary, const SpikeTrace& trace, doubl
   h5::close_file(file, where);
 }
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 }  // namespace
 
-void export_spikes(const std::string& path, const SpikeTrace& trace, double dt_s) {
-  if (ends_with(path, ".csv")) {
-    write_file(path, csv_of(path, trace));
-  } else if (ends_with(path, ".h5") || ends_with(path, ".hdf5")) {
-    write_atomically(path, [&](const std::string& temporary) {
-      write_nir_data(temporary, trace, dt_s, {path, ""});
-    });
-  } else {
+void check_export(const std::string& path, std::size_t samples) {
+  const bool csv = ends_with(path, ".csv");
+  if (!csv && !ends_with(path, ".h5") && !ends_with(path, ".hdf5"))
     throw InputError(path, "name", "another ending", ".csv (SANA-FE's) or .h5 (NIRData)");
+  if (csv && samples != 1) {
+    throw InputError(path, "samples", std::to_string(samples),
+                     "one for a CSV file, which has no column for them (or a .h5 file)");
   }
+}
+
+void export_spikes(const std::string& path, const SpikeTrace& trace, double dt_s) {
+  check_export(path, trace.samples.size());
+  if (ends_with(path, ".csv")) {
+    write_file(path, csv_of(trace));
+    return;
+  }
+  write_atomically(path, [&](const std::string& temporary) {
+    write_nir_data(temporary, trace, dt_s, {path, ""});
+  });
 }
 
 }  // namespace spikeloop::traces

@@ -12,7 +12,10 @@ namespace spikeloop::traces {
 ///               neurons numbered in [C, H, W] order. Beside it /labels.
 ///   .csv        as SANA-FE writes: "neuron,timestep" with neurons <name>.<number>, timesteps from 0; one
 ///               sample only.
-/// Throws InputError for another ending, for a CSV of several samples, and when the file cannot be written.
+/// Throws InputError as check_export does, and when the file cannot be written.
 void export_spikes(const std::string& path, const SpikeTrace& trace, double dt_s);
+
+/// Before anything is computed: throws InputError for another ending and for a CSV of several samples.
+void check_export(const std::string& path, std::size_t samples);
 
 }  // namespace spikeloop::traces

@@ -267,26 +267,30 @@ void note_size(Dataset& dataset, std::int64_t train, std::int64_t test) {
   note("test", dataset.test.get(), test);
 }
 
-Dataset open_dataset(const std::string& name, const DatasetOptions& options) {
+void check_dataset_name(const std::string& name) {
   std::vector<std::string> names;
   std::string list;
   for (const Kind& kind : kinds()) {
-    if (name == kind.kind.name) {
-      Dataset dataset = kind.open(options);
-      if (!dataset.events) {
-        refuse_cutting(options.framing, name, "still images");
-        if (options.framing.binary)
-          throw InputError("command line", "--binary-events", "given for " + name,
-                           "none: it has still images");
-      }
-      return dataset;
-    }
+    if (name == kind.kind.name) return;
     names.emplace_back(kind.kind.name);
     list += (list.empty() ? "" : ", ") + names.back();
   }
   const std::string nearest = nearest_word(name, names);
   throw InputError("command line", "--dataset", '"' + name + '"',
                    "one of " + list + (nearest.empty() ? "" : " (did you mean " + nearest + "?)"));
+}
+
+Dataset open_dataset(const std::string& name, const DatasetOptions& options) {
+  check_dataset_name(name);
+  const auto& all = kinds();
+  const auto kind = std::find_if(all.begin(), all.end(), [&](const Kind& k) { return name == k.kind.name; });
+  Dataset dataset = kind->open(options);
+  if (!dataset.events) {
+    refuse_cutting(options.framing, name, "still images");
+    if (options.framing.binary)
+      throw InputError("command line", "--binary-events", "given for " + name, "none: it has still images");
+  }
+  return dataset;
 }
 
 void fit_input(Dataset& dataset, const std::string& input_code, std::int64_t timesteps,

@@ -74,6 +74,9 @@ struct DatasetOptions {
   bool train = true, test = true;  ///< which halves to open
 };
 
+/// Throws InputError for a name that dataset_kinds does not have.
+void check_dataset_name(const std::string& name);
+
 /// One of dataset_kinds().
 /// Checks everything that can be checked without reading all samples. Throws InputError for another
 /// name (with the nearest) and for whatever is wrong, naming the file, the place, what was found and what was

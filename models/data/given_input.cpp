@@ -7,6 +7,7 @@
 #include <sstream>
 #include <utility>
 
+#include "models/data/events.h"
 #include "models/data/npz.h"
 #include "models/data/readers.h"
 #include "traces/nir_data.h"
@@ -15,28 +16,6 @@
 
 namespace spikeloop::models {
 namespace {
-
-/// Samples in memory, each [T, C, H, W] counts.
-struct Counts {
-  std::vector<std::vector<std::uint8_t>> samples;
-  std::vector<std::int64_t> labels;
-};
-
-class CountSet : public SampleSet {
- public:
-  explicit CountSet(Counts counts) : counts_(std::move(counts)) {}
-  std::int64_t size() const override { return static_cast<std::int64_t>(counts_.samples.size()); }
-  std::int64_t label(std::int64_t index) const override {
-    return counts_.labels.at(static_cast<std::size_t>(index));
-  }
-  void read(std::int64_t index, std::uint8_t* out) const override {
-    const auto& sample = counts_.samples.at(static_cast<std::size_t>(index));
-    std::copy(sample.begin(), sample.end(), out);
-  }
-
- private:
-  Counts counts_;
-};
 
 struct Size {
   std::int64_t timesteps, channels, height, width;
@@ -49,32 +28,26 @@ void add(std::vector<std::uint8_t>& sample, std::int64_t timestep, std::int64_t 
   if (count < 255) ++count;
 }
 
-Counts from_nir_data(const std::string& path, const Size& size, double dt_s) {
-  const traces::NirData data = traces::read_nir_data(path);
+using Samples = std::shared_ptr<const SampleSet>;
+
+Samples one_sample(std::vector<std::uint8_t> sample) {
+  return std::make_shared<MemorySet>(std::move(sample), std::vector<std::int64_t>{-1});
+}
+
+Samples from_nir_data(const std::string& path, const Size& size, const Framing& framing, double dt_s) {
+  traces::NirData data = traces::read_nir_data(path);
   if (data.neurons != size.neurons()) {
     throw InputError(path, "neurons", std::to_string(data.neurons),
                      std::to_string(size.neurons()) + ", the elements of the network's input");
   }
   if (data.samples.empty()) throw InputError(path, "samples", "none", "at least one");
-  Counts counts;
-  counts.labels = data.labels;
-  counts.labels.resize(data.samples.size(), -1);
-  // A grid's own step, or the network's; a spike of step k of a grid is told at its end.
-  const double step_s = data.steps > 0 ? data.duration_s / static_cast<double>(data.steps) : dt_s;
-  for (const auto& spikes : data.samples) {
-    std::vector<std::uint8_t> sample(static_cast<std::size_t>(size.timesteps * size.neurons()), 0);
-    for (const auto& spike : spikes) {
-      const double at = spike.time_s / step_s;
-      const double step = data.steps > 0 ? std::round(at) - 1 : std::floor(at + 1e-6);
-      if (step < static_cast<double>(size.timesteps))
-        add(sample, static_cast<std::int64_t>(step), spike.neuron, size);
-    }
-    counts.samples.push_back(std::move(sample));
-  }
-  return counts;
+  data.labels.resize(data.samples.size(), -1);
+  const double own_step_s = data.duration_s / static_cast<double>(std::max<std::int64_t>(1, data.steps));
+  const double step_s = data.steps > 0 ? own_step_s : dt_s;
+  return nir_samples(std::move(data), framing, step_s);
 }
 
-Counts from_npz(const std::string& path, const Size& size) {
+Samples from_npz(const std::string& path, const Size& size) {
   const NpyArray array = read_npz(path, "frames");
   const std::vector<std::int64_t> wanted{size.timesteps, size.channels, size.height, size.width};
   if (array.shape != wanted) throw InputError(path, "frames", shape_text(array.shape), shape_text(wanted));
@@ -86,7 +59,7 @@ Counts from_npz(const std::string& path, const Size& size) {
     }
     sample.push_back(static_cast<std::uint8_t>(std::min(255.0, value)));
   }
-  return {{std::move(sample)}, {-1}};
+  return one_sample(std::move(sample));
 }
 
 /// Four integers between commas; false for anything else.
@@ -103,7 +76,7 @@ bool parse_event(const std::string& line, std::int64_t (&fields)[4]) {
   return at == end;
 }
 
-Counts from_csv(const std::string& path, const Size& size, double dt_s) {
+Samples from_csv(const std::string& path, const Size& size, double dt_s) {
   std::istringstream lines(read_file(path));
   std::vector<std::uint8_t> sample(static_cast<std::size_t>(size.timesteps * size.neurons()), 0);
   std::int64_t number = 0;
@@ -126,11 +99,24 @@ Counts from_csv(const std::string& path, const Size& size, double dt_s) {
     if (step >= static_cast<double>(size.timesteps)) continue;
     add(sample, static_cast<std::int64_t>(step), (p * size.height + y) * size.width + x, size);
   }
-  return {{std::move(sample)}, {-1}};
+  return one_sample(std::move(sample));
 }
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+Samples from_aedat2(const std::string& path, const Size& size, Framing framing, double dt_s) {
+  const Recording recording = read_aedat2(path);
+  if (size.channels != 2 || size.height != recording.height || size.width != recording.width) {
+    throw InputError(path, "pixels", shape_text({2, recording.height, recording.width}),
+                     shape_text({size.channels, size.height, size.width}) + ", the network's input");
+  }
+  framing.frame_us = std::llround(dt_s * 1e6);
+  if (framing.frame_us < 1) {
+    throw InputError(path, "timestep", std::to_string(dt_s) + " s",
+                     "1 us or more (--frame-us), as its times");
+  }
+  std::vector<std::uint8_t> sample(static_cast<std::size_t>(size.timesteps * size.neurons()));
+  framing.from_first_event = true;  // its times count from when the camera was switched on
+  bin_events(recording, framing, sample.data());
+  return one_sample(std::move(sample));
 }
 
 }  // namespace
@@ -149,18 +135,19 @@ Dataset open_given_input(const std::string& path, const GivenInputShape& shape) 
   Framing framing;
   framing.frames = size.timesteps;
   set_events(dataset, framing, size.channels, size.height, size.width);
-  Counts counts;
   if (ends_with(path, ".h5") || ends_with(path, ".hdf5")) {
-    counts = from_nir_data(path, size, shape.dt_s);
+    dataset.test = from_nir_data(path, size, framing, shape.dt_s);
   } else if (ends_with(path, ".npz")) {
-    counts = from_npz(path, size);
+    dataset.test = from_npz(path, size);
   } else if (ends_with(path, ".csv")) {
-    counts = from_csv(path, size, shape.dt_s);
+    dataset.test = from_csv(path, size, shape.dt_s);
+  } else if (ends_with(path, ".aedat")) {
+    dataset.test = from_aedat2(path, size, framing, shape.dt_s);
   } else {
-    throw InputError(path, "name", "another ending",
-                     ".h5 (NIRData), .npz (frames) or .csv (lines of t,x,y,p)");
+    throw InputError(
+        path, "name", "another ending",
+        ".h5 (NIRData), .npz (frames), .csv (lines of t,x,y,p) or .aedat (AEDAT 2.0 of a DAVIS240)");
   }
-  dataset.test = std::make_shared<CountSet>(std::move(counts));
   return dataset;
 }
 

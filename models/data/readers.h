@@ -9,6 +9,7 @@
 
 #include "models/data/dataset.h"
 #include "models/data/events.h"
+#include "traces/nir_data.h"
 
 /// One function per data set, and what they share. Private to models/data: everybody else calls open_dataset.
 namespace spikeloop::models {
@@ -24,6 +25,11 @@ Dataset open_cifar10_dvs(const DatasetOptions& options);
 Dataset open_nirdata(const DatasetOptions& options);
 Dataset open_npz_frames(const DatasetOptions& options);
 Dataset open_shapes(const DatasetOptions& options);
+
+/// Recorded spikes as counts per frame: of `step_s` seconds, or by count. A spike at k step_s is in frame k,
+/// or in k - 1 where times end steps (traces/nir_data.h); with framing.from_first_event frames start at the
+/// first spike's time.
+std::shared_ptr<const SampleSet> nir_samples(traces::NirData data, const Framing& framing, double step_s);
 
 constexpr std::int64_t kMaxFrames = 4096;  ///< of an event sample
 

@@ -194,33 +194,29 @@ std::vector<GraphNode> make_graph(const traces::Network& network, const Plan& pl
 Map pool_values(const traces::Pool2dParams& pool, const Map& input, const GraphNode& from,
                 const GraphNode& to) {
   const std::array<std::int64_t, 2> three{3, 3}, unit{1, 1};
-  const auto area = static_cast<float>(pool.kernel[0] * pool.kernel[1]);
-  Map mean;
-  if (pool.kernel == three && pool.stride == unit && pool.padding == unit) {
-    mean = pool3x3(input, from);
-  } else {
-    mean.reserve(to.size());
-    for (int y = 0; y < to.height; ++y) {
-      for (int x = 0; x < to.width; ++x) {
-        for (int c = 0; c < to.channels; ++c) {
-          float sum = 0;
-          for (std::int64_t ky = 0; ky < pool.kernel[0]; ++ky) {
-            for (std::int64_t kx = 0; kx < pool.kernel[1]; ++kx) {
-              const std::int64_t iy = y * pool.stride[0] - pool.padding[0] + ky;
-              const std::int64_t ix = x * pool.stride[1] - pool.padding[1] + kx;
-              if (iy < 0 || ix < 0 || iy >= from.height || ix >= from.width) continue;
-              sum += input[static_cast<std::size_t>((iy * from.width + ix) * from.channels + c)];
-            }
+  if (pool.average && pool.kernel == three && pool.stride == unit && pool.padding == unit)
+    return pool3x3(input, from);
+  // A sum is no mean times the area: 15 / 25 * 25 is not 15 in floats.
+  const float divisor = pool.average ? static_cast<float>(pool.kernel[0] * pool.kernel[1]) : 1.0F;
+  Map values;
+  values.reserve(to.size());
+  for (int y = 0; y < to.height; ++y) {
+    for (int x = 0; x < to.width; ++x) {
+      for (int c = 0; c < to.channels; ++c) {
+        float sum = 0;
+        for (std::int64_t ky = 0; ky < pool.kernel[0]; ++ky) {
+          for (std::int64_t kx = 0; kx < pool.kernel[1]; ++kx) {
+            const std::int64_t iy = y * pool.stride[0] - pool.padding[0] + ky;
+            const std::int64_t ix = x * pool.stride[1] - pool.padding[1] + kx;
+            if (iy < 0 || ix < 0 || iy >= from.height || ix >= from.width) continue;
+            sum += input[static_cast<std::size_t>((iy * from.width + ix) * from.channels + c)];
           }
-          mean.push_back(sum / area);
         }
+        values.push_back(sum / divisor);
       }
     }
   }
-  if (!pool.average) {
-    for (float& value : mean) value = value * area;
-  }
-  return mean;
+  return values;
 }
 
 Map values_of_bits(const traces::PackedBits& bits, std::size_t size) {

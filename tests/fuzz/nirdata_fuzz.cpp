@@ -2,9 +2,9 @@
 #include <vector>
 
 #include "tests/fuzz/in_process.h"
+#include "tests/models/data/writers.h"
 #include "tests/support/tiny.h"
 #include "traces/nir_data.h"
-#include "traces/spike_export.h"
 #include "traces/support/error.h"
 #include "traces/support/files.h"
 
@@ -13,23 +13,24 @@ namespace {
 
 using namespace spikeloop;
 
-std::string base_file() {
-  const traces::Network network = testing::NetworkBuilder({1, 3, 3})
-                                      .flatten("flat", "input")
-                                      .linear("fc", "flat", 9, 3)
-                                      .lif("lif", {"fc"})
-                                      .output("lif", {3}, 4);
+std::vector<std::string> base_files() {
   const testing::TemporaryFolder folder;
-  traces::export_spikes(folder.file("spikes.h5"), testing::random_trace(network, 2, 0.3, 1, 1), 1e-3);
-  return read_file(folder.file("spikes.h5"));
+  const std::string path = folder.file("spikes.h5");
+  std::vector<std::string> files;
+  models::write_nir_events(path);
+  files.push_back(read_file(path));
+  models::write_nir_grid(path);
+  files.push_back(read_file(path));
+  return files;
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::string base = base_file();
+  static const std::vector<std::string> bases = base_files();
   static const fuzz::MemoryFile file;
   fuzz::Decisions decisions(data, size);
+  const std::string& base = bases[decisions.below(static_cast<std::uint32_t>(bases.size()))];
   const std::string edited = fuzz::edit_hdf5(base, decisions);
   if (edited.empty()) return 0;
   file.write(edited.data(), edited.size());

@@ -17,6 +17,7 @@
 #include "models/input_code.h"
 #include "models/networks.h"
 #include "models/quantise.h"
+#include "models/test_network.h"
 #include "models/train.h"
 #include "traces/nir.h"
 #include "traces/spike_trace.h"
@@ -365,8 +366,8 @@ TEST(Accuracy, OfTheExportEqualsThatOfTheNetwork) {
   run.quiet = true;
   train(net, dataset, options, run);
   const traces::Network network = export_network(net, dataset.name);
-  EXPECT_NEAR(evaluate(net, dataset, *dataset.test).accuracy(), accuracy(network, dataset, *dataset.test),
-              0.01);
+  EXPECT_NEAR(evaluate(net, dataset, *dataset.test).accuracy(),
+              accuracy(network, "network", dataset, *dataset.test), 0.01);
 }
 
 }  // namespace

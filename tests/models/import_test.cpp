@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "models/batches.h"
@@ -81,6 +82,28 @@ std::vector<std::array<double, 3>> recorded(const std::string& file) {
 
 /// Norse: dt 1e-4, forward Euler, hard reset. snnTorch ran the same neuron as v = beta v + x, that is 1 / (1
 /// - beta) = tau / dt = 25 times as large, reset to zero.
+/// 15 / 25 * 25 is 15.000001 in floats, which would cross a threshold of 15.
+TEST(Import, SumsOfSpikesAreWholeNumbers) {
+  Network n;
+  n.timesteps = 1;
+  traces::Pool2dParams pool;
+  pool.average = false;
+  pool.kernel = pool.stride = {5, 5};
+  traces::IfParams neuron{one(1), one(15), one(0), false, false};
+  n.nodes = {{"input", traces::InputParams{{1, 5, 5}}},
+             {"pool", pool},
+             {"n", neuron},
+             {"output", traces::OutputParams{{1, 1, 1}}}};
+  n.edges = {{0, 1}, {1, 2}, {2, 3}};
+  at::Tensor x = at::zeros({1, 2, 25});
+  x.slice(2, 0, 15).fill_(1);
+  x[0][1][15] = 1;
+  std::map<std::string, at::Tensor> spikes;
+  GraphRunner(n, "network").run(x.view({1, 2, 1, 5, 5}), &spikes);
+  EXPECT_EQ(spikes.at("n").flatten()[0].item<float>(), 0);  // 15 spikes
+  EXPECT_EQ(spikes.at("n").flatten()[1].item<float>(), 1);  // 16
+}
+
 TEST(ImportedDynamics, NorseAndSnnTorchRecordedTheSameNeuron) {
   if (!std::filesystem::exists(reference("lif_norse.nir"))) GTEST_SKIP() << "absent: refs/nir";
   Network n = traces::import_nir(reference("lif_norse.nir"), {}).network;

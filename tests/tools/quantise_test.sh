@@ -45,9 +45,16 @@ expect '^network: mixed.nir' mixed.txt
 quantise files/network.nir --weight-bits 3:mse,conv1=4,classes=2 --out again.nir >/dev/null
 cmp -s mixed.nir again.nir || fail "the same command wrote other bytes"
 
-# The chip counts the memory of these bits.
+# The chip stores these bits: half the cells for 3 and 2 bits instead of 5.
+for network in files/network mixed; do
+  "$programs/spikeloop-sim" --check "$hw" --network $network.nir >sim.txt || fail "$network: $(cat sim.txt)"
+  awk '$1 == "conv2" || $1 == "classes" { print $1, $6, $7 }' sim.txt >$network.cells
+done
+[[ $(cat files/network.cells mixed.cells | tr '\n' ' ') == "conv2 14.1 % classes 31.2 % conv2 7.0 % classes 15.6 % " ]] ||
+  fail "cells: $(cat files/network.cells mixed.cells)"
 "$programs/spikeloop-sim" --network mixed.nir --hw "$hw" --trace files/trace.h5 --out mixed.json >sim.txt 2>&1
-expect 'another network|network_sha256|belongs to' sim.txt # the trace is of the network before
+[[ $? == 2 ]] || fail "a trace of the network before: $(cat sim.txt)"
+expect 'another network|network_sha256|belongs to' sim.txt
 
 quantise files/network.nir --weight-bits 4:per-tensor --out tensor.nir >tensor.txt || fail "per tensor"
 expect '^conv2 +576 +5 -> 4 +tensor, max ' tensor.txt

@@ -1,6 +1,9 @@
 """Plays a foreign reader and writer of NIR files, with h5py alone (layout of the nir package 1.0.7).
 
   nir_h5py.py check FILE       prints "ok" when FILE has the layout that nir.read expects
+  nir_h5py.py reference FILE   "ok" when the reference library (the package nir) reads the network, types checked
+  nir_h5py.py spikes FILE NODE DT   a node's spikes as the reference library puts them on a grid: sample,step,neuron
+                               (both: "absent" without the package)
   nir_h5py.py lzf FILE OUT     copies FILE with lzf compression, as nir.write(compression="lzf") would
 """
 import sys
@@ -113,8 +116,28 @@ def copy_with_lzf(source, target):
             source.copy(item, target, name)
 
 
+def reference():
+    try:
+        import nir
+    except ImportError:
+        print("absent")
+        sys.exit()
+    return nir
+
+
 if sys.argv[1] == "check":
     check(sys.argv[2])
+elif sys.argv[1] == "reference":
+    reference().read(sys.argv[2])
+    print("ok")
+elif sys.argv[1] == "spikes":
+    nir = reference()
+    if not hasattr(nir, "read_data"):  # up to 1.0.7
+        print("absent")
+        sys.exit()
+    events = nir.read_data(sys.argv[2]).nodes[sys.argv[3]].observables["spikes"]
+    grid = events.to_time_gridded(float(sys.argv[4]))
+    print(grid.data.shape, *[",".join(map(str, at)) for at in np.argwhere(grid.data)])
 else:
     with h5py.File(sys.argv[2], "r") as source, h5py.File(sys.argv[3], "w") as target:
         copy_with_lzf(source, target)

@@ -28,20 +28,6 @@ bool choose(const std::string& option, const std::string& word, const std::strin
   return false;
 }
 
-/// What the network names as its data set is what trace and quantise open.
-void require_dataset(const std::string& name) {
-  std::vector<std::string> names;
-  std::string list;
-  for (const models::DatasetKind& kind : models::dataset_kinds()) {
-    if (name == kind.name) return;
-    names.emplace_back(kind.name);
-    list += (list.empty() ? "" : ", ") + names.back();
-  }
-  const std::string nearest = nearest_word(name, names);
-  throw InputError("command line", "--dataset", '"' + name + '"',
-                   nearest.empty() ? "one of " + list : nearest + ", or another of " + list);
-}
-
 }  // namespace
 
 int import_command(const std::vector<std::string>& arguments) {
@@ -76,7 +62,7 @@ int import_command(const std::vector<std::string>& arguments) {
     options.euler = choose("--euler", euler, "forward", "exponential")
                         ? traces::ImportOptions::Euler::kExponential
                         : traces::ImportOptions::Euler::kForward;
-  if (!dataset.empty()) require_dataset(dataset);
+  if (!dataset.empty()) models::check_dataset_name(dataset);  // what trace and quantise will open
   if (!out.empty()) require_writable(out, "--out");
   traces::ImportedNetwork imported = traces::import_nir(model, options);
   if (!dataset.empty()) imported.network.dataset = dataset;

@@ -95,7 +95,9 @@ int main(int argc, char** argv) {
     std::cerr << "spikeloop: " << error.what() << '\n';
     return 2;
   } catch (const std::exception& error) {
-    std::cerr << "spikeloop: failed: " << error.what() << '\n';
+    // LibTorch's texts go on with a backtrace.
+    const std::string text = error.what();
+    std::cerr << "spikeloop: failed: " << text.substr(0, text.find('\n')) << '\n';
     return 1;
   }
 }

@@ -184,8 +184,10 @@ models::GraphNet network_from(const std::string& file, const CommandLine& line,
 
 }  // namespace
 
-int timesteps_of(const NetworkChoice& choice) {
-  return choice.from.empty() ? choice.spec.timesteps : traces::read_nir(choice.from).timesteps;
+models::Framing framing_for(const NetworkChoice& choice, const CommandLine& line, const DataOptions& data) {
+  if (choice.from.empty()) return data.framing(choice.spec.timesteps);
+  const traces::Network network = traces::read_nir(choice.from);
+  return data.framing(line, network.timesteps, network.input_code, choice.from);
 }
 
 models::GraphNet network_for(const NetworkChoice& choice, const CommandLine& line,

@@ -5,6 +5,7 @@
 #include "models/data/dataset.h"
 #include "models/graph_net.h"
 #include "models/snasnet_spec.h"
+#include "tools/spikeloop/options.h"
 #include "tools/support/command_line.h"
 
 namespace spikeloop::tools {
@@ -25,8 +26,9 @@ struct NetworkChoice {
 void add_architecture_options(po::options_description& network, po::options_description& neuron,
                               NetworkChoice& choice);
 
-/// Of the network that the command line asks for: event recordings are cut into as many frames.
-int timesteps_of(const NetworkChoice& choice);
+/// How event recordings are cut for the network that the command line asks for: into as many frames as it has
+/// timesteps, and for --from as its file says unless the command line does.
+models::Framing framing_for(const NetworkChoice& choice, const CommandLine& line, const DataOptions& data);
 
 /// The network for the samples of this dataset, its weights drawn by the seed, or those of --from. Throws
 /// InputError for what does not go together.

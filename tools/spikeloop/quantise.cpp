@@ -130,6 +130,8 @@ int quantise_command(const std::vector<std::string>& arguments) {
   require_writable(out, "--out");
   const std::string& file = network_file.empty() ? checkpoint_file : network_file;
   const traces::Network network = network_file.empty() ? network_of_checkpoint(file) : traces::read_nir(file);
+  traces::require_timesteps(network,
+                            file);  // what import has not decided would pass for decided once written
 
   traces::Network rounded = network;
   if (!with_data) {

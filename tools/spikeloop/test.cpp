@@ -116,6 +116,7 @@ int test_command(const std::vector<std::string>& arguments) {
   const std::string& input_code = network ? network->input_code : checkpoint->input_code;
   dataset_options.framing = data.framing(line, timesteps, input_code, file);
   dataset_options.seed = nas::kShapesSeed;
+  dataset_options.train = checkpoint && !checkpoint->qat.empty();  // whose counts decide the input's bits
   models::Dataset dataset = models::open_dataset(data.dataset, dataset_options);
   models::fit_input(dataset, input_code, timesteps, file);
   const auto set = models::first_of(dataset.test, test_images);

@@ -16,6 +16,7 @@
 #include "traces/spike_export.h"
 #include "traces/spike_trace.h"
 #include "traces/support/error.h"
+#include "traces/support/files.h"
 
 namespace spikeloop::tools {
 namespace {
@@ -53,6 +54,11 @@ void check_suits(const traces::Network& network, const std::string& file, const 
   }
 }
 
+/// Of a timestep of the input.
+double step_s(std::int64_t frame_us, const traces::Network& network) {
+  return frame_us > 0 ? static_cast<double>(frame_us) * 1e-6 : network.dt_s;
+}
+
 models::Dataset open_test_half(DataOptions& data, const CommandLine& line, const traces::Network& network,
                                const std::string& file) {
   if (data.dataset.empty()) data.dataset = network.dataset;
@@ -71,13 +77,9 @@ models::Dataset open_test_half(DataOptions& data, const CommandLine& line, const
 
 models::Dataset open_file(const std::string& input, const DataOptions& data, const traces::Network& network,
                           const std::string& file) {
-  if (network.timesteps < 1) {
-    throw InputError(file, "timesteps", std::to_string(network.timesteps),
-                     "at least 1 (spikeloop import --timesteps T)");
-  }
   models::GivenInputShape shape;
   shape.timesteps = network.timesteps;
-  shape.dt_s = data.frame_us > 0 ? static_cast<double>(data.frame_us) * 1e-6 : network.dt_s;
+  shape.dt_s = step_s(data.frame_us, network);
   const auto shapes = traces::infer_shapes(network, file);
   for (std::size_t i = 0; i < network.nodes.size(); ++i) {
     if (network.nodes[i].as<traces::InputParams>() != nullptr) shape.input = shapes[i];
@@ -100,8 +102,8 @@ int trace_command(const std::vector<std::string>& arguments) {
       "records of the test set, such as 0,3-5")("out", po::value(&out)->value_name("FILE"),
                                                 "where the spike trace goes (HDF5)")(
       "input", po::value(&input)->value_name("FILE"),
-      "spikes to run it on instead of a dataset: .h5 (NIRData), .npz (frames) or .csv (t,x,y,p in "
-      "microseconds); a timestep is the network's dt, or --frame-us")(
+      "spikes to run it on instead of a dataset: .h5 (NIRData), .npz (frames), .csv (t,x,y,p in "
+      "microseconds) or .aedat (AEDAT 2.0, DAVIS240); a timestep is the network's dt, or --frame-us")(
       "export-spikes", po::value(&spikes)->value_name("FILE"),
       "the spikes for other tools too: .h5 (NIRData) or .csv (one sample, as SANA-FE writes)");
   add_data_options(line.options, data);
@@ -116,7 +118,14 @@ int trace_command(const std::vector<std::string>& arguments) {
     if (!input.empty() && line.given(option))
       throw InputError("command line", line.place_of(option), "together with --input",
                        "a dataset: the spikes of a file are taken as they are");
-  if (!spikes.empty()) require_writable(spikes, "--export-spikes");
+  if (!input.empty() && line.given("frame-us") && (data.frame_us < 1 || ends_with(input, ".npz")))
+    throw InputError("command line", "--frame-us", std::to_string(data.frame_us) + " for " + input,
+                     "1 or more microseconds, for times: .npz has frames");
+  if (!spikes.empty()) {
+    require_writable(spikes, "--export-spikes");
+    if (spikes == out)
+      throw InputError("command line", "--export-spikes", "the file of --out", "another one");
+  }
   const traces::Network network = traces::read_nir(network_file);
   traces::require_timesteps(network, network_file);
   const models::Dataset dataset = input.empty() ? open_test_half(data, line, network, network_file)
@@ -131,15 +140,23 @@ int trace_command(const std::vector<std::string>& arguments) {
     throw InputError("command line", "--samples", "record " + std::to_string(records.back()),
                      "at most " + std::to_string(available - 1));
   check_suits(network, network_file, dataset);
+  if (!spikes.empty()) traces::check_export(spikes, records.size());
   std::int64_t clipped = 0;
   const traces::SpikeTrace trace = models::record_trace(network, dataset, *dataset.test, records, &clipped);
   warn_of_clipped_inputs(clipped, network.input_bits);
-  if (!spikes.empty()) traces::export_spikes(spikes, trace, network.dt_s);  // first: it may refuse
   traces::write_trace(out, trace);
-  std::size_t right = 0;
-  for (const traces::SampleInfo& sample : trace.samples) right += sample.label == sample.prediction ? 1 : 0;
-  std::printf("%zu samples, %zu classified right, %zu spiking nodes, %d timesteps: %s\n",
-              trace.samples.size(), right, trace.nodes.size(), trace.header.timesteps, out.c_str());
+  if (!spikes.empty()) {
+    const std::int64_t frame_us = input.empty() ? dataset.framing.frame_us : data.frame_us;
+    traces::export_spikes(spikes, trace, step_s(frame_us, network));
+  }
+  std::size_t right = 0, labelled = 0;
+  for (const traces::SampleInfo& sample : trace.samples) {
+    right += sample.label == sample.prediction ? 1 : 0;
+    labelled += sample.label >= 0 ? 1 : 0;
+  }
+  const std::string correct = labelled > 0 ? std::to_string(right) + " classified right" : "without labels";
+  std::printf("%zu samples, %s, %zu spiking nodes, %d timesteps: %s\n", trace.samples.size(), correct.c_str(),
+              trace.nodes.size(), trace.header.timesteps, out.c_str());
   return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "models/graph_runner.h"
 #include "models/quantise.h"
 #include "models/split.h"
+#include "models/test_network.h"
 #include "models/train_quantised.h"
 #include "nas/candidate.h"
 #include "tools/spikeloop/commands.h"
@@ -82,7 +83,7 @@ void say_what_happened(const models::TrainResult& result, const models::TrainOpt
     std::cout << "weights of epoch " << result.best_epoch << ", the best on validation\n";
 }
 
-/// What the network takes, and whether it can go where it should: before hours of training.
+/// What the network takes.
 void prepare_for(const models::Architecture& architecture, models::Dataset& dataset) {
   for (const models::Layer& layer : architecture.layers) {
     const auto* input = layer.as<models::layer::Input>();
@@ -140,7 +141,7 @@ int train_command(const std::vector<std::string>& arguments) {
       "device", po::value(&options.device)->value_name("NAME")->default_value(options.device),
       "cpu, cuda or cuda:N")("threads,j",
                              po::value(&run.threads)->value_name("N")->default_value(run.threads),
-                             "never changes the result")(
+                             "two train, the rest read ahead; never changes the result")(
       "checkpoint-minutes",
       po::value(&run.checkpoint_minutes)->value_name("X")->default_value(run.checkpoint_minutes, "10"),
       "between checkpoints within an epoch")("resume", po::bool_switch(&resume),
@@ -164,6 +165,9 @@ int train_command(const std::vector<std::string>& arguments) {
   models::open_device(options.device, "--device");
   if (run.threads < 1)
     throw InputError("command line", "--threads", std::to_string(run.threads), "1 or more");
+  if (!(run.checkpoint_minutes > 0))
+    throw InputError("command line", "--checkpoint-minutes", std::to_string(run.checkpoint_minutes),
+                     "above 0");
   if (test_images < 0)
     throw InputError("command line", "--test-images", std::to_string(test_images), "0 or more");
   const char* bits_place = weight_bits.empty() ? "--qat" : "--weight-bits";
@@ -174,7 +178,7 @@ int train_command(const std::vector<std::string>& arguments) {
   outputs.check();
   models::DatasetOptions dataset_options;
   dataset_options.dir = data.dir;
-  dataset_options.framing = data.framing(timesteps_of(choice));
+  dataset_options.framing = framing_for(choice, line, data);
   dataset_options.seed = nas::kShapesSeed;
   models::Dataset dataset = models::open_dataset(data.dataset, dataset_options);
   models::GraphNet net = network_for(choice, line, dataset, nas::seed_of(settings, nas::SeedOf::kWeights));
@@ -197,7 +201,10 @@ int train_command(const std::vector<std::string>& arguments) {
   const auto test = models::first_of(dataset.test, test_images);
   models::EvaluateOptions how;
   how.quiet = run.quiet;
+  how.threads = std::min(run.threads, 2);
+  net->to(models::open_device(options.device, "--device"));
   const double as_trained = models::evaluate(net, dataset, *test, how).accuracy();
+  net->to(c10::Device(c10::kCPU));
   char text[128];
   std::snprintf(text, sizeof text, "test accuracy on %lld images: %.2f %% as trained",
                 static_cast<long long>(test->size()), 100 * as_trained);
@@ -215,8 +222,9 @@ int train_command(const std::vector<std::string>& arguments) {
     throw;
   }
   if (!outputs.network.empty()) std::cout << "network: " << outputs.network << '\n';
-  const double quantised = models::accuracy(network, dataset, *test, 100, run.quiet);
-  std::printf("%s, %.2f %% with %s\n", text, 100 * quantised, weights_text(weight_bits).c_str());
+  std::cout << text << std::flush;
+  const double quantised = models::accuracy(network, outputs.network, dataset, *test, how);
+  std::printf(", %.2f %% with %s\n", 100 * quantised, weights_text(weight_bits).c_str());
   return 0;
 }
 

@@ -289,6 +289,16 @@ TEST(NirData, EventsFallIntoTheStepsThatTheyEnd) {
   EXPECT_EQ(second[16 + 3], 1);
 }
 
+TEST(NirData, FramesFromTheFirstSpikeStartAtIt) {
+  const Small small("nirdata");
+  const Dataset dataset = small.opened({Framing::By::kTime, 4, 1000, true, false});
+  const auto first = sample_of(dataset, *dataset.train, 0), second = sample_of(dataset, *dataset.train, 1);
+  EXPECT_EQ(first[0], 1);  // the spike at 1 ms, and the one at 4 ms
+  EXPECT_EQ(first[3 * 8 + 7], 1);
+  EXPECT_EQ(second[3], 2);  // the spikes at 2 ms, and the one at 3 ms
+  EXPECT_EQ(second[8 + 3], 1);
+}
+
 TEST(NirData, AGridKeepsItsSteps) {
   const TemporaryFolder folder;
   write_nir_grid(folder.file("train.h5"));

@@ -1,6 +1,7 @@
 #include "models/data/given_input.h"
 
 #include "tests/models/data/helpers.h"
+#include "tests/models/data/writers.h"
 #include "traces/spike_export.h"
 
 namespace spikeloop::models {
@@ -50,6 +51,42 @@ TEST(GivenInput, NirDataAsWeWriteIt) {
   GivenInputShape other = shape_of();
   other.input = {13};
   EXPECT_NE(error_of([&] { open_given_input(folder.file("s.h5"), other); }).find("found 12, expected 13"),
+            std::string::npos);
+}
+
+/// The same frames as the data set "nirdata" reads from that file.
+TEST(GivenInput, NirDataWhoseTimesAreStartsOrEndsOfSteps) {
+  for (const bool ends : {false, true}) {
+    const TemporaryFolder folder;
+    write_nir_events(folder.file("s.h5"), ends);
+    const Dataset dataset = open_given_input(folder.file("s.h5"), {{2, 2, 2}, 4, 3, 1e-3});
+    std::vector<std::uint8_t> first(32, 0), second(32, 0);
+    first[0] = first[3 * 8 + 7] = 1;
+    second[8 + 3] = 2;
+    second[16 + 3] = 1;
+    EXPECT_EQ(sample_of(dataset, *dataset.test, 0), first) << ends;
+    EXPECT_EQ(sample_of(dataset, *dataset.test, 1), second) << ends;
+  }
+}
+
+TEST(GivenInput, ADavisRecording) {
+  const TemporaryFolder folder;
+  const auto word = [](std::uint32_t y, std::uint32_t x, std::uint32_t on) {
+    return y << 22U | x << 12U | on << 11U;
+  };
+  write_bytes(
+      folder.file("d.aedat"),
+      aedat2({{word(179, 239, 1), 1'000'050}, {word(3, 7, 0), 1'000'149}, {word(3, 7, 0), 1'000'150}}));
+  const Dataset dataset = open_given_input(folder.file("d.aedat"), {{2, 180, 240}, 2, 4, 1e-4});
+  std::vector<std::uint8_t> expected(2 * 2 * 180 * 240, 0);
+  const std::size_t pixels = 180 * 240;
+  expected[pixels * 1 + static_cast<std::size_t>(179 * 240 + 239)] = 1;
+  expected[static_cast<std::size_t>(3 * 240 + 7)] = 1;
+  expected[2 * pixels + static_cast<std::size_t>(3 * 240 + 7)] = 1;
+  EXPECT_EQ(sample_of(dataset, *dataset.test, 0), expected);
+  EXPECT_NE(error_of([&] {
+              open_given_input(folder.file("d.aedat"), {{2, 34, 34}, 2, 4, 1e-4});
+            }).find("pixels: found [2, 180, 240]"),
             std::string::npos);
 }
 

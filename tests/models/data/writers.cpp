@@ -144,7 +144,7 @@ h5::Handle spikes_group(hid_t file, const std::string& type, const h5::Where& wh
 
 }  // namespace
 
-void write_nir_events(const std::string& path) {
+void write_nir_events(const std::string& path, bool ends) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   const h5::Where where{path, "/"};
   h5::Handle file = h5::create_file(path, where);
@@ -152,7 +152,8 @@ void write_nir_events(const std::string& path) {
   {
     const h5::Handle spikes = spikes_group(file.get(), "EventData", where);
     h5::write_integers(spikes.get(), "idx", {7, 0, -1, 3, 3, 3}, {2, 3}, where);
-    const std::vector<double> times{0.004, 0.001, HUGE_VAL, 0.002, 0.002, 0.003};
+    std::vector<double> times{0.004, 0.001, HUGE_VAL, 0.002, 0.002, 0.003};
+    for (double& each : times) each -= ends ? 0 : 0.001;
     const h5::Handle time = h5::create_dataset(spikes.get(), "time", H5T_NATIVE_DOUBLE, {2, 3}, {}, where);
     h5::write_slab(time.get(), H5T_NATIVE_DOUBLE, {0, 0}, {2, 3}, times.data(), where);
     h5::write_integer_attribute(spikes.get(), "n_neurons", {8}, true, where);

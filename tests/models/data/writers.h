@@ -37,8 +37,9 @@ void write_npz(const std::string& path, const std::string& name, const std::stri
 /// A folder with a small, whole data set of that name; returns the files in it.
 std::vector<std::string> write_small_dataset(const std::string& name, const std::string& folder);
 
-/// NIRData: EventData of two samples with labels and shape [2, 2, 2].
-void write_nir_events(const std::string& path);
+/// NIRData: EventData of two samples with labels and shape [2, 2, 2], in 4 steps of 1 ms; spikes at the
+/// steps' ends or starts.
+void write_nir_events(const std::string& path, bool ends = true);
 /// NIRData: TimeGriddedData, bool [1, 4, 3], without labels; spikes at (step, neuron) (0, 1), (3, 2).
 void write_nir_grid(const std::string& path);
 

@@ -222,9 +222,8 @@ int train_command(const std::vector<std::string>& arguments) {
     throw;
   }
   if (!outputs.network.empty()) std::cout << "network: " << outputs.network << '\n';
-  std::cout << text << std::flush;
-  const double quantised = models::accuracy(network, outputs.network, dataset, *test, how);
-  std::printf(", %.2f %% with %s\n", 100 * quantised, weights_text(weight_bits).c_str());
+  const double quantised = models::accuracy(network, "network", dataset, *test, how);
+  std::printf("%s, %.2f %% with %s\n", text, 100 * quantised, weights_text(weight_bits).c_str());
   return 0;
 }
 

@@ -5,16 +5,20 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <optional>
+#include <map>
 #include <utility>
 
-#include "models/snasnet_parts.h"
+#include "models/data/dataset.h"
+#include "models/fold.h"
+#include "models/graph_plan.h"
 #include "traces/support/error.h"
 
 namespace spikeloop::models {
 namespace {
 
 constexpr double kDt_s = 1e-4;
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 traces::Tensor one(double value) { return {{1}, {static_cast<float>(value)}}; }
 
@@ -26,237 +30,356 @@ traces::Tensor to_plain(const at::Tensor& tensor, const std::vector<std::int64_t
 
 traces::Tensor to_plain(const at::Tensor& tensor) { return to_plain(tensor, tensor.sizes().vec()); }
 
-/// BatchNorm in evaluation as y = scale * x + offset, per channel, in double.
-struct Affine {
-  at::Tensor scale, offset;
-};
-
-Affine affine_of(const torch::nn::BatchNorm2d& bn) {
-  const auto wide = [](const at::Tensor& t) { return t.detach().to(at::kDouble).cpu(); };
-  const at::Tensor scale = wide(bn->weight) / (wide(bn->running_var) + bn->options.eps()).sqrt();
-  return {scale, wide(bn->bias) - wide(bn->running_mean) * scale};
+template <class T>
+void append(std::string& text, const T& value) {
+  text.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+void append(std::string& text, const traces::Tensor& tensor) {
+  append(text, tensor.data.size());
+  for (const float value : tensor.data) append(text, value);
 }
 
-/// Convolution with the BatchNorm after it folded in.
-traces::Conv2dParams folded(const Weights& conv, const torch::nn::BatchNorm2d& bn, std::int64_t stride = 1) {
-  const Affine affine = affine_of(bn);
-  const at::Tensor weight = conv->weight.detach().to(at::kDouble).cpu() * affine.scale.view({-1, 1, 1, 1});
-  traces::Conv2dParams params;
-  params.weight = to_plain(weight);
-  params.bias = to_plain(affine.offset);
-  const std::int64_t padding = conv->weight.size(2) / 2;
-  params.stride = {stride, stride};
-  params.padding = {padding, padding};
-  return params;
-}
-
-/// Which nodes of a cell take part: reached from node 0 and reaching node 3.
-struct Reach {
-  std::array<bool, 4> from_input{}, to_output{};
-};
-
-Reach reach_of(const Cell& cell) {
-  Reach reach;
-  reach.from_input[0] = reach.to_output[3] = true;
-  for (int round = 0; round < 4; ++round) {
-    for (std::size_t i = 0; i < 4; ++i) {
-      for (std::size_t j = 0; j < 4; ++j) {
-        if (cell.edges[i][j].op == Op::kZero) continue;
-        if (reach.from_input[i]) reach.from_input[j] = true;
-        if (reach.to_output[j]) reach.to_output[i] = true;
-      }
+/// What two neuron nodes must have in common to spike alike given the same input; "" for other nodes.
+std::string behaviour(const traces::Node& node) {
+  std::string text;
+  if (const auto* lif = node.as<traces::LifParams>()) {
+    text = "LIF";
+    for (const auto* tensor : {&lif->tau, &lif->r, &lif->v_leak, &lif->v_threshold, &lif->v_reset}) {
+      append(text, *tensor);
     }
+    append(text, lif->soft_reset);
+  } else if (const auto* plain = node.as<traces::IfParams>()) {
+    text = "IF";
+    for (const auto* tensor : {&plain->r, &plain->v_threshold, &plain->v_reset}) append(text, *tensor);
+    append(text, plain->soft_reset);
   }
-  return reach;
+  return text;
 }
 
 class Exporter {
  public:
-  explicit Exporter(Snasnet& net) : spec_(net->spec()), state_(net->state()) {}
+  /// net: nullptr for check(), which needs no weights.
+  Exporter(const Architecture& architecture, const GraphNetImpl* net)
+      : net_(net),
+        architecture_(architecture),
+        layers_(architecture.layers),
+        shapes_(layer_shapes(architecture)),
+        into_(layers_.size()),
+        out_of_(layers_.size()),
+        places_(layers_.size()),
+        affine_(layers_.size(), -1),
+        folds_(folds_of(architecture)),
+        folded_(layers_.size(), false) {}
 
   traces::Network run(const std::string& dataset) {
     network_.dt_s = kDt_s;
-    network_.timesteps = spec_.timesteps;
+    network_.timesteps = architecture_.timesteps;
     network_.dataset = dataset;
-    network_.genotype = to_text(spec_.cell1, spec_.cell2);
-    const std::int64_t size = spec_.input_size;
-    add("input", traces::InputParams{{spec_.input_channels, size, size}});
-    then("stem", folded(state_.stem, state_.stem_bn, spec_.stem_stride));
-    cell(0);
-    then("reduce.lif", lif(&state_.reduce_bn_in));
-    then("reduce", folded(state_.reduce, state_.reduce_bn_out));
-    then("reduce.pool", pool(2, 2, 0));
-    cell(1);
-    then("last.lif", lif(&state_.last_bn));
-    if (spec_.second_pool > 1) then("last.pool", pool(spec_.second_pool, spec_.second_pool, 0));
-    then("flatten", traces::FlattenParams{});
-    if (spec_.hidden > 0) {
-      traces::LinearParams fc1;
-      fc1.weight = to_plain(state_.fc1->weight);
-      then("fc1", fc1);
-      then("fc1.lif", lif(nullptr));
+    network_.genotype = architecture_.genotype;
+    check();
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (used_[i] && !folded_[i]) add(i);
     }
-    // The vote is the mean of a class's outputs, which is linear.
-    const at::Tensor weight = state_.fc2->weight.detach().to(at::kDouble);
-    const at::Tensor bias = state_.fc2->bias.detach().to(at::kDouble);
-    traces::LinearParams fc2;
-    fc2.weight = to_plain(weight.view({spec_.classes, spec_.votes, -1}).mean(1));
-    fc2.bias = to_plain(bias.view({spec_.classes, spec_.votes}).mean(1));
-    then("fc2", fc2);
-    then("output", traces::OutputParams{{spec_.classes}});
+    connect();
+    merge_equal_neurons();
     return std::move(network_);
   }
 
+  /// Decides what becomes part of what.
+  void check() {
+    prune();
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (used_[i]) fold(i);
+    }
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const auto* pool = layers_[i].as<layer::Pool>();
+      if (used_[i] && pool != nullptr && pool->kind == layer::Pool::Kind::kMax) check_max_pool(i);
+    }
+  }
+
  private:
-  int add(const std::string& name, traces::NodeParams params) {
+  /// Where a layer's input goes to and its value comes from.
+  struct Place {
+    int first = -1, last = -1;
+  };
+
+  [[noreturn]] static void fail(const Layer& layer, const std::string& found, const std::string& expected) {
+    throw InputError("network", "layer " + layer.name, found, expected);
+  }
+
+  // Which layers take part: those from which a path leads to the Output.
+  void prune() {
+    const auto& edges = architecture_.edges;
+    std::vector<bool> reached(layers_.size(), false);
+    used_ = reaching_output(architecture_);
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      reached[i] = layers_[i].as<layer::Input>() != nullptr;
+    }
+    for (std::size_t round = 0; round < layers_.size(); ++round) {
+      for (const LayerEdge& edge : edges) {
+        if (reached[at(edge.from)]) reached[at(edge.to)] = true;
+      }
+    }
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (used_[i] && !reached[i]) {
+        fail(layers_[i], "no path from the network's input",
+             "a cleaned cell, in which everything is reached");
+      }
+    }
+    for (const LayerEdge& edge : edges) {
+      if (!used_[at(edge.from)] || !used_[at(edge.to)]) continue;
+      into_[at(edge.to)].push_back(edge);
+      out_of_[at(edge.from)].push_back(edge);
+    }
+  }
+
+  /// The layer before this one, if that is the only one, at the same timestep; else -1.
+  int only_source(std::size_t layer) const {
+    return into_[layer].size() == 1 && !into_[layer][0].backward ? into_[layer][0].from : -1;
+  }
+
+  /// Layers that become part of another node, or nothing.
+  void fold(std::size_t i) {
+    const Layer& layer = layers_[i];
+    const int source = only_source(i);
+    if (layer.as<layer::BatchNorm>() != nullptr || layer.as<layer::Affine>() != nullptr) {
+      fold_affine(i, source);
+    } else if (layer.as<layer::Vote>() != nullptr) {
+      if (source < 0 || folds_[at(source)].vote != static_cast<int>(i)) {
+        fail(layer, "a vote that is not alone behind a linear layer", "one");
+      }
+      folded_[i] = true;
+    } else if (layer.as<layer::Dropout>() != nullptr) {
+      folded_[i] = source >= 0;
+    }
+  }
+
+  bool has_offset(std::size_t i) const {
+    if (net_ != nullptr) return scale_offset_of(net_->parameters_of(i)).offset.ne(0).any().item<bool>();
+    const auto* affine = layers_[i].as<layer::Affine>();
+    return affine == nullptr || affine->bias;
+  }
+
+  void fold_affine(std::size_t i, int source) {
+    if (source >= 0 && folds_[at(source)].affine == static_cast<int>(i)) {
+      folded_[i] = true;
+      return;
+    }
+    const bool offset = has_offset(i);
+    const bool into_neurons = std::all_of(out_of_[i].begin(), out_of_[i].end(), [&](const LayerEdge& edge) {
+      const auto* neuron = layers_[at(edge.to)].as<layer::Neuron>();
+      return neuron != nullptr && !edge.backward && into_[at(edge.to)].size() == 1 &&
+             !(offset && neuron->spec.kind == NeuronKind::kIf);
+    });
+    if (into_neurons) {
+      for (const LayerEdge& edge : out_of_[i]) affine_[at(edge.to)] = static_cast<int>(i);
+      folded_[i] = source >= 0;  // else a node that adds up, without the factor
+    } else if (offset) {
+      fail(layers_[i],
+           "a normalisation that neither stands alone behind a convolution or linear layer nor before "
+           "leaky neurons only (IF neurons have no leak potential to hold its offset)",
+           "one that can become part of them: the chip has no layer of its own for it");
+    }
+  }
+
+  void add(std::size_t i) {
+    const Layer& layer = layers_[i];
+    const auto node = [&](traces::NodeParams params) { return add_node(layer.name, std::move(params)); };
+    if (const auto* input = layer.as<layer::Input>()) {
+      if (input->code == layer::InputCode::kRate) network_.input_code = kRateCode;
+      node(traces::InputParams{{input->shape.begin(), input->shape.end()}});
+    } else if (const auto* conv = layer.as<layer::Conv>()) {
+      node(convolution(i, *conv));
+    } else if (layer.as<layer::Linear>() != nullptr) {
+      node(linear(i));
+    } else if (const auto* neuron = layer.as<layer::Neuron>()) {
+      node(neurons(i, neuron->spec));
+    } else if (const auto* pool = layer.as<layer::Pool>()) {
+      if (pool->kind == layer::Pool::Kind::kMax) return add_max_pool(i, *pool);
+      node(pooling(*pool, pool->kind == layer::Pool::Kind::kAverage));
+    } else if (layer.as<layer::Flatten>() != nullptr) {
+      node(traces::FlattenParams{});
+    } else if (layer.as<layer::Output>() != nullptr) {
+      node(traces::OutputParams{shapes_[i]});
+    } else {
+      node(traces::ScaleParams{factor(i)});
+    }
+    places_[i] = {newest(), newest()};
+  }
+
+  void add_node(const std::string& name, traces::NodeParams params) {
     network_.nodes.push_back({name, std::move(params)});
-    last_ = static_cast<int>(network_.nodes.size()) - 1;
-    return last_;
   }
-  void connect(int from, int to, bool backward = false) { network_.edges.push_back({from, to, backward}); }
-  /// Adds a node behind the newest.
-  int then(const std::string& name, traces::NodeParams params) {
-    const int before = last_;
-    const int node = add(name, std::move(params));
-    connect(before, node);
-    return node;
+  int newest() const { return static_cast<int>(network_.nodes.size()) - 1; }
+
+  /// Factor of a node that adds up; 1 unless it is a normalisation of its own.
+  traces::Tensor factor(std::size_t i) const {
+    const bool own =
+        layers_[i].as<layer::BatchNorm>() != nullptr || layers_[i].as<layer::Affine>() != nullptr;
+    const bool taken_over = own && affine_[at(out_of_[i].front().to)] == static_cast<int>(i);
+    std::vector<std::int64_t> shape(shapes_[i].size(), 1);
+    if (!own || taken_over) return {shape, {1.0F}};
+    shape[0] = shapes_[i][0];
+    return to_plain(scale_offset_of(net_->parameters_of(i)).scale, shape);
   }
 
-  static traces::Pool2dParams pool(std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
-    traces::Pool2dParams params;
-    params.kernel = {kernel, kernel};
-    params.stride = {stride, stride};
-    params.padding = {padding, padding};
+  traces::Conv2dParams convolution(std::size_t i, const layer::Conv& conv) const {
+    traces::Conv2dParams params;
+    set_weight(params, i);
+    params.stride = {conv.stride, conv.stride};
+    params.padding = {conv.padding, conv.padding};
+    params.groups = conv.groups;
     return params;
   }
 
-  /// A LIF; a BatchNorm before it becomes its input factor r and its leak potential.
-  traces::LifParams lif(const torch::nn::BatchNorm2d* bn) const {
+  traces::LinearParams linear(std::size_t i) const {
+    traces::LinearParams params;
+    set_weight(params, i);
+    return params;
+  }
+
+  template <class Params>
+  void set_weight(Params& params, std::size_t i) const {
+    params.weight = to_plain(exported_weight(*net_, i, folds_[i]));
+    const at::Tensor bias = exported_bias(*net_, i, folds_[i]);
+    if (bias.defined()) params.bias = to_plain(bias);
+  }
+
+  /// Neurons; a normalisation before them becomes their input factor r and their leak potential. NIR's
+  /// v += dt / tau ((v_leak - v) + r x) is our v += (x - (v - v_reset)) / tau with v_leak = v_reset and r =
+  /// 1; an input that does not decay is not divided by tau: r = tau.
+  traces::NodeParams neurons(std::size_t i, const NeuronSpec& spec) const {
+    const at::Tensor& plif = net_->parameters_of(i).plif;
+    const double tau = plif.defined() ? 1 + std::exp(-plif.item<double>()) : spec.tau;
+    const bool leaky = spec.kind != NeuronKind::kIf;
+    const double gain = leaky && !spec.decay_input ? tau : 1;
+    traces::Tensor r = one(gain), leak = one(spec.v_reset);
+    if (affine_[i] >= 0) {
+      const ScaleOffset affine = scale_offset_of(net_->parameters_of(at(affine_[i])));
+      std::vector<std::int64_t> shape(shapes_[i].size(), 1);
+      shape[0] = affine.scale.numel();
+      r = to_plain(affine.scale * gain, shape);
+      leak = to_plain(affine.offset * gain + spec.v_reset, shape);
+    }
+    if (!leaky) {
+      traces::IfParams params;
+      params.r = r;
+      params.v_threshold = one(spec.threshold);
+      params.v_reset = one(spec.v_reset);
+      params.soft_reset = spec.reset == ResetKind::kSoft;
+      return params;
+    }
     traces::LifParams params;
-    params.tau = one(spec_.tau * kDt_s);
-    params.r = one(1);
-    params.v_leak = one(0);
-    params.v_threshold = one(spec_.threshold);
-    params.v_reset = one(0);
-    params.spike_at_threshold = true;
-    if (bn != nullptr) {
-      const Affine affine = affine_of(*bn);
-      const std::vector<std::int64_t> shape{affine.scale.numel(), 1, 1};
-      params.r = to_plain(affine.scale, shape);
-      params.v_leak = to_plain(affine.offset, shape);
-    }
+    params.tau = one(tau * kDt_s);
+    params.r = r;
+    params.v_leak = leak;
+    params.v_threshold = one(spec.threshold);
+    params.v_reset = one(spec.v_reset);
+    params.soft_reset = spec.reset == ResetKind::kSoft;
     return params;
   }
 
-  /// Adds a cell behind the newest node; its node 3 is then the newest.
-  void cell(std::size_t index) {
-    const Cell& cell = state_.cells[index];
-    const std::string prefix = "cell" + std::to_string(index + 1) + ".";
-    const Reach reach = reach_of(cell);
-    for (std::size_t k = 0; k < 4; ++k) {
-      if (reach.to_output[k] && !reach.from_input[k] && (k == 3 || has_output(cell, reach, k))) {
-        throw InputError("network", prefix + "node" + std::to_string(k), "no path from the cell's input",
-                         "a cleaned cell");
-      }
-    }
-    std::array<int, 4> nodes{};
-    const int input = last_;
-    for (std::size_t k = 0; k < 4; ++k) {
-      if (!reach.to_output[k] || !reach.from_input[k]) continue;
-      nodes[k] = add(prefix + "node" + std::to_string(k), traces::ScaleParams{{{1, 1, 1}, {1.0F}}});
-      if (k == 0) connect(input, nodes[0]);
-    }
-    for (std::size_t from = 0; from < 4; ++from) {
-      int lif_node = -1;
-      for (std::size_t to = 0; to < 4; ++to) {
-        const CellEdge& edge = cell.edges[from][to];
-        const bool used = reach.from_input[from] && reach.to_output[to] && reach.to_output[from];
-        if (edge.op == Op::kZero || !used) continue;
-        const bool backward = to < from;
-        const std::string pair = std::to_string(from) + std::to_string(to);
-        int last = nodes[from];
-        if (edge.op == Op::kAvgPool3x3) {
-          last = add(prefix + "pool" + pair, pool(3, 1, 1));
-          connect(nodes[from], last);
-        } else if (edge.op != Op::kSkip) {
-          if (lif_node < 0) {
-            lif_node = add(prefix + "lif" + std::to_string(from), lif(nullptr));
-            connect(nodes[from], lif_node);
-          }
-          last = add(prefix + (backward ? "back" : "conv") + pair, folded(edge.conv, edge.bn));
-          connect(lif_node, last);
-        }
-        connect(last, nodes[to], backward);
-      }
-    }
-    last_ = nodes[3];
+  static traces::Pool2dParams pooling(const layer::Pool& pool, bool average) {
+    traces::Pool2dParams params;
+    params.average = average;
+    params.kernel = {pool.kernel, pool.kernel};
+    params.stride = {pool.stride, pool.stride};
+    params.padding = {pool.padding, pool.padding};
+    return params;
   }
 
-  static bool has_output(const Cell& cell, const Reach& reach, std::size_t node) {
-    for (std::size_t to = 0; to < 4; ++to) {
-      if (cell.edges[node][to].op != Op::kZero && reach.to_output[to]) return true;
+  /// Whether a layer's value holds 0 and 1 only.
+  bool binary(std::size_t i) const {
+    const Layer& layer = layers_[i];
+    if (layer.as<layer::Neuron>() != nullptr) return true;
+    if (const auto* input = layer.as<layer::Input>()) return input->code == layer::InputCode::kRate;
+    const auto* pool = layer.as<layer::Pool>();
+    const bool passes = layer.as<layer::Flatten>() != nullptr || layer.as<layer::Dropout>() != nullptr ||
+                        (pool != nullptr && pool->kind == layer::Pool::Kind::kMax);
+    return passes && only_source(i) >= 0 && binary(at(only_source(i)));
+  }
+
+  void check_max_pool(std::size_t i) const {
+    if (only_source(i) >= 0 && binary(at(only_source(i)))) return;
+    fail(layers_[i], "MaxPool of real values",
+         "MaxPool of spikes, which is their sum and a threshold, or AvgPool");
+  }
+
+  /// The largest of spikes is whether their sum is above one half.
+  void add_max_pool(std::size_t i, const layer::Pool& pool) {
+    add_node(layers_[i].name + ".sum", pooling(pool, false));
+    add_node(layers_[i].name, traces::ThresholdParams{one(0.5)});
+    network_.edges.push_back({newest() - 1, newest(), false});
+    places_[i] = {newest() - 1, newest()};
+  }
+
+  /// The node whose value a layer's is.
+  int node_of(int layer) const {
+    return folded_[at(layer)] ? node_of(only_source(at(layer))) : places_[at(layer)].last;
+  }
+
+  void connect() {
+    for (const LayerEdge& edge : architecture_.edges) {
+      if (!used_[at(edge.from)] || !used_[at(edge.to)] || folded_[at(edge.to)]) continue;
+      network_.edges.push_back({node_of(edge.from), places_[at(edge.to)].first, edge.backward});
+    }
+  }
+
+  void merge_equal_neurons() {
+    while (merge_one()) {
+    }
+  }
+  bool merge_one() {
+    std::map<std::string, int> known;
+    for (std::size_t i = 0; i < network_.nodes.size(); ++i) {
+      std::string key = behaviour(network_.nodes[i]);
+      if (key.empty()) continue;
+      for (const auto& edge : network_.edges) {
+        if (edge.to != static_cast<int>(i)) continue;
+        append(key, edge.from);
+        append(key, edge.backward);
+      }
+      const auto [place, fresh] = known.emplace(key, static_cast<int>(i));
+      if (fresh) continue;
+      remove(static_cast<int>(i), place->second);
+      return true;
     }
     return false;
   }
-
-  const SnasnetSpec& spec_;
-  SnasnetImpl::State& state_;
-  traces::Network network_;
-  int last_ = -1;  ///< newest node of the main path
-};
-
-/// Replaces the weights of a layer by the nearest multiples of a scale per output channel.
-void quantise_weight(traces::Tensor& weight, std::optional<traces::QuantisedWeight>& out, int bits) {
-  traces::QuantisedWeight quantised;
-  quantised.bits = bits;
-  const auto channels = static_cast<std::size_t>(weight.shape.at(0));
-  const std::size_t per_channel = weight.data.size() / channels;
-  const auto largest = static_cast<float>((1 << (bits - 1)) - 1);
-  quantised.value.resize(weight.data.size());
-  for (std::size_t c = 0; c < channels; ++c) {
-    float* values = weight.data.data() + c * per_channel;
-    float peak = 0;
-    for (std::size_t i = 0; i < per_channel; ++i) peak = std::max(peak, std::abs(values[i]));
-    const float scale = peak > 0 ? peak / largest : 1.0F;
-    quantised.scale.push_back(scale);
-    for (std::size_t i = 0; i < per_channel; ++i) {
-      const float rounded = std::clamp(std::nearbyint(values[i] / scale), -largest, largest);
-      quantised.value[c * per_channel + i] = static_cast<std::int8_t>(rounded);
-      values[i] = scale * rounded;
+  void remove(int node, int stand_in) {
+    std::vector<traces::Edge> edges;
+    const auto moved = [&](int index) { return index > node ? index - 1 : index; };
+    for (const auto& edge : network_.edges) {
+      if (edge.to == node) continue;
+      edges.push_back({moved(edge.from == node ? stand_in : edge.from), moved(edge.to), edge.backward});
     }
+    network_.edges = edges;
+    network_.nodes.erase(network_.nodes.begin() + node);
   }
-  out = std::move(quantised);
-}
+
+  const GraphNetImpl* net_;
+  const Architecture& architecture_;
+  const std::vector<Layer>& layers_;
+  const std::vector<std::vector<std::int64_t>> shapes_;
+  std::vector<bool> used_;
+  std::vector<std::vector<LayerEdge>> into_, out_of_;  ///< among the used
+  std::vector<Place> places_;
+  std::vector<int> affine_;   ///< the normalisation that a neuron layer takes over
+  std::vector<Folds> folds_;  ///< what a convolution or linear layer takes over
+  std::vector<bool> folded_;  ///< has no node; its value is that of the node of its only source
+  traces::Network network_;
+};
 
 }  // namespace
 
-traces::Network export_network(Snasnet& net, const Dataset& dataset) {
+traces::Network export_network(GraphNet& net, const std::string& dataset) {
   const at::NoGradGuard no_grad;
-  return Exporter(net).run(dataset.name);
+  return Exporter(net->architecture(), net.get()).run(dataset);
 }
 
-void quantise(traces::Network& network, const Dataset& dataset, int weight_bits, int input_bits) {
-  for (const int bits : {weight_bits, input_bits}) {
-    if (bits < 2 || bits > 8) {
-      throw InputError("quantisation", bits == weight_bits ? "weight bits" : "input bits",
-                       std::to_string(bits), "2 to 8");
-    }
-  }
-  for (auto& node : network.nodes) {
-    if (auto* conv = node.as<traces::Conv2dParams>()) {
-      quantise_weight(conv->weight, conv->quantised, weight_bits);
-    } else if (auto* linear = node.as<traces::LinearParams>()) {
-      quantise_weight(linear->weight, linear->quantised, weight_bits);
-    }
-  }
-  double peak = 0;
-  for (std::size_t c = 0; c < 3; ++c) {
-    for (const double pixel : {0.0, 1.0}) {
-      peak = std::max(peak, std::abs((pixel - dataset.mean[c]) / dataset.std[c]));
-    }
-  }
-  network.input_bits = input_bits;
-  network.input_scale = static_cast<float>(peak / ((1 << (input_bits - 1)) - 1));
+void check_exportable(const Architecture& architecture) {
+  check(architecture);
+  Exporter(architecture, nullptr).check();
 }
 
 }  // namespace spikeloop::models

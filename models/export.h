@@ -1,21 +1,22 @@
 #pragma once
 #include <string>
 
-#include "models/dataset.h"
-#include "models/snasnet.h"
+#include "models/graph_net.h"
 #include "traces/network.h"
 
 namespace spikeloop::models {
 
-/// The trained network as plain data: BatchNorm folded into the convolution before it, or into the LIF's r
-/// and v_leak after it; LIFs with the same input merged; voting folded into the last linear layer; cell nodes
-/// as Scale nodes with factor 1; backward edges marked. Float weights, no quantisation. Computes the same
-/// function.
-traces::Network export_network(Snasnet& net, const Dataset& dataset);
+/// The trained network as plain data; it computes what the net computes in evaluation. A BatchNorm becomes
+/// part of the convolution or linear layer before it, or of the neurons after it (their r and v_leak); a vote
+/// of the linear layer before it; sums are Scale nodes of factor 1; neuron layers alike in input and
+/// behaviour become one; MaxPool of spikes is SumPool and Threshold(0.5). PLIF becomes LIF with the tau it
+/// has learnt. Float weights, no quantisation. Layers that do not lead to the Output are left out. `dataset`:
+/// name to note. Throws InputError ("network", layer) for what the format does not hold: MaxPool of real
+/// values, a BatchNorm that can become part of nothing, a layer that leads to the Output but is not reached.
+traces::Network export_network(GraphNet& net, const std::string& dataset);
 
-/// 8-bit post-training quantisation, symmetric, per output channel (weights of the first layer too). The
-/// input gets `input_bits` with a scale that covers the dataset's normalised range. Float weights are
-/// replaced by the de-quantised ones.
-void quantise(traces::Network& network, const Dataset& dataset, int weight_bits = 8, int input_bits = 8);
+/// Throws as export_network would for a trained network of this architecture: before hours of training. A
+/// BatchNorm counts as one with an offset.
+void check_exportable(const Architecture& architecture);
 
 }  // namespace spikeloop::models

@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
+#include "models/batches.h"
 #include "models/input_code.h"
-#include "models/lif.h"
+#include "models/neurons.h"
 #include "models/threads.h"
 #include "traces/support/error.h"
-#include "traces/support/progress.h"
 
 namespace spikeloop::models {
 namespace {
@@ -67,10 +66,16 @@ Layer layer_of(const Params& params) {
   return layer;
 }
 
-/// Neurons: v += rate * ((leak - v) + gain * x), spike, hard reset. An undefined leak: no leakage (IF).
+/// Neurons: v += rate * ((leak - v) + gain * x), spike, reset. An undefined leak: no leakage (IF).
 struct Neurons {
   at::Tensor rate, gain, leak, threshold, reset;
-  bool at_threshold = true;
+  at::Tensor current_rate,
+      current_gain;  ///< of CubaLIF: current += current_rate * (current_gain * x - current)
+  bool at_threshold = true, soft = false;
+};
+
+struct NeuronState {
+  at::Tensor membrane, current;  ///< undefined before the first timestep
 };
 
 /// A value that is integers times a unit: the quantised input, spikes, and sums of these out of pooling, also
@@ -120,19 +125,28 @@ std::vector<std::int64_t> batched(std::vector<std::int64_t> shape, std::int64_t 
 
 Neurons neurons_of(const traces::Node& node, const std::vector<std::int64_t>& shape, double dt_s) {
   Neurons neurons;
+  const auto rate = [&](const traces::Tensor& tau) {
+    return (dt_s / neuron_parameter(tau, shape).to(at::kDouble)).to(at::kFloat);
+  };
+  const auto membrane = [&](const auto& params) {
+    neurons.gain = neuron_parameter(params.r, shape);
+    neurons.threshold = neuron_parameter(params.v_threshold, shape);
+    neurons.reset = neuron_parameter(params.v_reset, shape);
+    neurons.at_threshold = params.spike_at_threshold;
+    neurons.soft = params.soft_reset;
+  };
   if (const auto* lif = node.as<traces::LifParams>()) {
-    neurons.rate = (dt_s / neuron_parameter(lif->tau, shape).to(at::kDouble)).to(at::kFloat);
-    neurons.gain = neuron_parameter(lif->r, shape);
+    membrane(*lif);
+    neurons.rate = rate(lif->tau);
     neurons.leak = neuron_parameter(lif->v_leak, shape);
-    neurons.threshold = neuron_parameter(lif->v_threshold, shape);
-    neurons.reset = neuron_parameter(lif->v_reset, shape);
-    neurons.at_threshold = lif->spike_at_threshold;
   } else if (const auto* plain = node.as<traces::IfParams>()) {
-    // One input per timestep: frameworks that write IF take no dt into account.
-    neurons.gain = neuron_parameter(plain->r, shape);
-    neurons.threshold = neuron_parameter(plain->v_threshold, shape);
-    neurons.reset = neuron_parameter(plain->v_reset, shape);
-    neurons.at_threshold = plain->spike_at_threshold;
+    membrane(*plain);  // one input per timestep: frameworks that write IF take no dt into account
+  } else if (const auto* cuba = node.as<traces::CubaLifParams>()) {
+    membrane(*cuba);
+    neurons.rate = rate(cuba->tau_mem);
+    neurons.leak = neuron_parameter(cuba->v_leak, shape);
+    neurons.current_rate = rate(cuba->tau_syn);
+    neurons.current_gain = neuron_parameter(cuba->w_in, shape);
   } else if (const auto* threshold = node.as<traces::ThresholdParams>()) {
     neurons.threshold = neuron_parameter(threshold->threshold, shape);
     neurons.at_threshold = false;
@@ -140,25 +154,31 @@ Neurons neurons_of(const traces::Node& node, const std::vector<std::int64_t>& sh
   return neurons;
 }
 
-at::Tensor fire(const Neurons& neurons, const at::Tensor& x, at::Tensor& membrane) {
+at::Tensor fire(const Neurons& neurons, const at::Tensor& x, NeuronState& state) {
   if (!neurons.gain.defined()) return x.gt(neurons.threshold).to(at::kFloat);
-  at::Tensor change = x * neurons.gain;
+  at::Tensor& membrane = state.membrane;
+  if (neurons.current_gain.defined()) {
+    if (!state.current.defined()) state.current = at::zeros_like(x);
+    state.current.add_((x * neurons.current_gain).sub_(state.current).mul_(neurons.current_rate));
+  }
+  at::Tensor change = (neurons.current_gain.defined() ? state.current : x) * neurons.gain;
   if (!membrane.defined()) membrane = at::zeros_like(x);
   if (neurons.leak.defined()) change.add_(neurons.leak).sub_(membrane).mul_(neurons.rate);
   membrane.add_(change);
   const at::Tensor fired =
       neurons.at_threshold ? membrane.ge(neurons.threshold) : membrane.gt(neurons.threshold);
-  membrane = at::where(fired, neurons.reset, membrane);
-  return fired.to(at::kFloat);
+  const at::Tensor spikes = fired.to(at::kFloat);
+  membrane = neurons.soft ? membrane - spikes * neurons.threshold : at::where(fired, neurons.reset, membrane);
+  return spikes;
 }
 
+/// A sum is no mean times the area: 15 / 25 * 25 is not 15 in floats.
 at::Tensor pool(const traces::Pool2dParams& params, const at::Tensor& x) {
   const std::array<std::int64_t, 2> three{3, 3}, unit{1, 1};
-  const auto area = static_cast<double>(params.kernel[0] * params.kernel[1]);
-  const at::Tensor mean = params.kernel == three && params.stride == unit && params.padding == unit
-                              ? average_pool3x3(x)
-                              : at::avg_pool2d(x, params.kernel, params.stride, params.padding);
-  return params.average ? mean : mean * area;
+  if (!params.average) return at::avg_pool2d(x, params.kernel, params.stride, params.padding, false, true, 1);
+  return params.kernel == three && params.stride == unit && params.padding == unit
+             ? average_pool3x3(x)
+             : at::avg_pool2d(x, params.kernel, params.stride, params.padding);
 }
 
 }  // namespace
@@ -169,10 +189,28 @@ struct GraphRunner::Plan {
   std::vector<Step> steps;
   int output = -1;
 
-  at::Tensor apply(const Step& step, const at::Tensor& x, at::Tensor& membrane) const {
+  /// What data sets hold as maps of one pixel, [N, 1, 1], is the [N] of a network that takes a vector.
+  at::Tensor as_input(const at::Tensor& images) const {
+    for (const auto& node : network.nodes) {
+      const auto* input = node.as<traces::InputParams>();
+      if (input != nullptr && input->shape.size() == 1 && images.dim() > 3) return images.flatten(-3);
+    }
+    return images;
+  }
+
+  /// Whether the input has a value for every timestep.
+  bool frames(const at::Tensor& images) const {
+    for (const auto& node : network.nodes) {
+      const auto* input = node.as<traces::InputParams>();
+      if (input != nullptr) return images.dim() == static_cast<std::int64_t>(input->shape.size()) + 2;
+    }
+    return false;
+  }
+
+  at::Tensor apply(const Step& step, const at::Tensor& x, NeuronState& state) const {
     const traces::Node& node = network.nodes[static_cast<std::size_t>(step.node)];
     if (step.layer.weight.defined()) return finish(step, sums(step, x));
-    if (node.spiking()) return fire(step.neurons, x, membrane);
+    if (node.spiking()) return fire(step.neurons, x, state);
     if (const auto* params = node.as<traces::Pool2dParams>()) return pool(*params, x);
     if (const auto* params = node.as<traces::FlattenParams>()) {
       const auto with_batch = [](std::int64_t dim) { return dim < 0 ? dim : dim + 1; };
@@ -213,9 +251,7 @@ struct GraphRunner::Plan {
 GraphRunner::GraphRunner(const traces::Network& network, const std::string& file)
     : plan_(std::make_unique<Plan>()) {
   traces::validate(network, file);
-  if (network.timesteps < 1) {
-    throw InputError(file, "timesteps", std::to_string(network.timesteps), "at least 1");
-  }
+  traces::require_timesteps(network, file);
   const auto shapes = traces::infer_shapes(network, file);
   plan_->network = network;
   plan_->file = file;
@@ -265,32 +301,46 @@ GraphRunner::GraphRunner(const traces::Network& network, const std::string& file
 
 GraphRunner::~GraphRunner() = default;
 
-at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::Tensor>* spikes) {
+at::Tensor GraphRunner::run(const at::Tensor& given, std::map<std::string, at::Tensor>* spikes,
+                            std::map<std::string, at::Tensor>* membranes) {
   const at::NoGradGuard no_grad;
   const ThreadCount one_thread(1);
   const Plan& plan = *plan_;
-  const auto timesteps = plan.network.timesteps;
+  const at::Tensor images = plan.as_input(given);
+  const bool frames = plan.frames(images);
+  if (!frames && plan.network.input_code == kRateCode) {
+    throw InputError(plan.file, "input", "still images",
+                     "spikes: the network was trained on rate-coded ones");
+  }
+  const auto timesteps = frames ? images.size(0) : plan.network.timesteps;
+  const std::int64_t batch = images.size(frames ? 1 : 0);
   for (const auto& node : plan.network.nodes) {
     const auto* input = node.as<traces::InputParams>();
-    if (input != nullptr && images.sizes().slice(1) != at::IntArrayRef(input->shape)) {
+    if (input != nullptr && images.sizes().slice(frames ? 2 : 1) != at::IntArrayRef(input->shape)) {
       throw InputError(plan.file, "node " + node.name, "shape " + c10::str(at::IntArrayRef(input->shape)),
-                       "the images' shape " + c10::str(images.sizes().slice(1)));
+                       "the images' shape " + c10::str(images.sizes().slice(frames ? 2 : 1)));
     }
   }
+  if (timesteps != plan.network.timesteps) {
+    throw InputError(plan.file, "timesteps", std::to_string(plan.network.timesteps),
+                     "the " + std::to_string(timesteps) + " frames of the samples");
+  }
   const at::Tensor x = images.to(at::kFloat).cpu();
-  std::vector<at::Tensor> value(plan.network.nodes.size()), integers = value, previous = value,
-                                                            membrane = value;
+  std::vector<at::Tensor> value(plan.network.nodes.size()), integers = value, previous = value;
+  std::vector<NeuronState> state(value.size());
   if (spikes != nullptr) spikes->clear();
+  if (membranes != nullptr) membranes->clear();
   at::Tensor sum;
-  for (int t = 0; t < timesteps; ++t) {
+  for (std::int64_t t = 0; t < timesteps; ++t) {
     for (const Step& step : plan.steps) {
       const auto index = static_cast<std::size_t>(step.node);
       const traces::Node& node = plan.network.nodes[index];
-      if (step.still && t > 0) continue;
+      if (step.still && !frames && t > 0) continue;
       if (node.as<traces::InputParams>() != nullptr) {
-        value[index] = x;
+        value[index] = frames ? x[t] : x;
         if (step.integers.exist) {
-          integers[index] = encode_input(plan.network, x);
+          integers[index] = encode_input(plan.network, value[index]);
+          clipped_inputs_ += beyond_range(plan.network, value[index]);
           value[index] = integers[index] * plan.network.input_scale;
         }
         continue;
@@ -308,26 +358,27 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
         const at::Tensor& term = previous[static_cast<std::size_t>(from)];
         if (term.defined()) input = input.defined() ? input + term : term;
       }
-      if (!input.defined())
-        input = at::zeros(batched(step.shape, x.size(0)));  // backward edges, first timestep
-      value[index] = plan.apply(step, input, membrane[index]);
+      if (!input.defined()) input = at::zeros(batched(step.shape, batch));  // backward edges, first timestep
+      value[index] = plan.apply(step, input, state[index]);
       if (node.spiking()) {
         integers[index] = value[index];
       } else if (step.integers.exist && !step.layer.weight.defined()) {
         const auto* params = node.as<traces::Pool2dParams>();
         const at::Tensor& from = integers[static_cast<std::size_t>(step.forward[0])];
-        integers[index] = params == nullptr ? plan.apply(step, from, membrane[index])
+        integers[index] = params == nullptr ? plan.apply(step, from, state[index])
                                             : at::avg_pool2d(from, params->kernel, params->stride,
                                                              params->padding, false, true, 1);
       }
-      if (spikes != nullptr && node.spiking()) {
-        at::Tensor& record = (*spikes)[node.name];
-        if (!record.defined()) {
-          auto shape = batched(step.shape, x.size(0));
-          shape.insert(shape.begin(), timesteps);
-          record = at::empty(shape, at::kByte);
-        }
-        record[t].copy_(value[index]);
+      const auto keep = [&](std::map<std::string, at::Tensor>* records, const at::Tensor& now,
+                            at::ScalarType type) {
+        if (records == nullptr || !now.defined()) return;
+        at::Tensor& record = (*records)[node.name];
+        if (!record.defined()) record = at::empty(batched(batched(step.shape, batch), timesteps), type);
+        record[t].copy_(now);
+      };
+      if (node.spiking()) {
+        keep(spikes, value[index], at::kByte);
+        keep(membranes, state[index].membrane, at::kFloat);
       }
     }
     for (const Step& step : plan.steps) {
@@ -338,28 +389,6 @@ at::Tensor GraphRunner::run(const at::Tensor& images, std::map<std::string, at::
     sum = sum.defined() ? sum + out : out;
   }
   return sum / timesteps;
-}
-
-double accuracy(const traces::Network& network, const Dataset& dataset, const ImageSet& images,
-                std::int64_t batch, bool quiet) {
-  if (images.size() == 0 || batch < 1) {
-    throw InputError(dataset.name, "accuracy", std::to_string(images.size()) + " images", "at least 1");
-  }
-  GraphRunner runner(network, "network");
-  Progress progress("test", images.size(), "images", quiet);
-  std::int64_t right = 0;
-  for (std::int64_t begin = 0; begin < images.size(); begin += batch) {
-    const std::int64_t count = std::min(batch, images.size() - begin);
-    const at::Tensor x = normalise(images.images.narrow(0, begin, count), dataset);
-    const at::Tensor predicted = runner.run(x).argmax(1);
-    right += predicted.eq(images.labels.narrow(0, begin, count)).sum().item<std::int64_t>();
-    progress.advance(count);
-  }
-  const double fraction = static_cast<double>(right) / static_cast<double>(images.size());
-  char text[32];
-  std::snprintf(text, sizeof text, "accuracy %.2f %%", 100 * fraction);
-  progress.finish(text);
-  return fraction;
 }
 
 }  // namespace spikeloop::models

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/dataset.h"
+#include "models/data/dataset.h"
 #include "traces/network.h"
 #include "traces/spike_trace.h"
 
@@ -21,20 +21,27 @@ class GraphRunner {
   GraphRunner(const traces::Network& network, const std::string& file);
   ~GraphRunner();
 
-  /// images: float32 [B, C, H, W] normalised. Returns [B, classes], the mean over timesteps of the Output.
-  /// spikes: if given, filled per spiking node with uint8 [T, B, ...] (0/1).
-  at::Tensor run(const at::Tensor& images, std::map<std::string, at::Tensor>* spikes = nullptr);
+  /// images: float32 [B, C, H, W], normalised, the same at every timestep; or [T, B, C, H, W], frames (event
+  /// counts, rate-coded spikes), as many as the network has timesteps. Returns [B, classes], the mean
+  /// over timesteps of the Output. spikes: if given, filled per spiking node with uint8 [T, B, ...] (0/1);
+  /// membranes: with float32 [T, B, ...], after the reset, of nodes that have them.
+  at::Tensor run(const at::Tensor& images, std::map<std::string, at::Tensor>* spikes = nullptr,
+                 std::map<std::string, at::Tensor>* membranes = nullptr);
+
+  /// Values of quantised inputs that were limited to the integers' range, in all runs so far: event counts
+  /// larger than input_bits hold.
+  std::int64_t clipped_inputs() const { return clipped_inputs_; }
 
  private:
   struct Plan;
   std::unique_ptr<Plan> plan_;
+  std::int64_t clipped_inputs_ = 0;
 };
 
-double accuracy(const traces::Network& network, const Dataset& dataset, const ImageSet& images,
-                std::int64_t batch = 100, bool quiet = true);
-
-/// Runs the chosen test records (indices into `images`) and collects the spike trace.
+/// Runs the chosen test records (indices into `samples`) and collects the spike trace. clipped_inputs: if
+/// given, GraphRunner's number.
 traces::SpikeTrace record_trace(const traces::Network& network, const Dataset& dataset,
-                                const ImageSet& images, const std::vector<std::int64_t>& indices);
+                                const SampleSet& samples, const std::vector<std::int64_t>& indices,
+                                std::int64_t* clipped_inputs = nullptr);
 
 }  // namespace spikeloop::models

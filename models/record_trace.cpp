@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "models/batches.h"
 #include "models/graph_runner.h"
 #include "models/input_code.h"
 #include "traces/support/error.h"
@@ -29,25 +30,24 @@ void append_spikes(const at::Tensor& spikes, traces::SpikeTrace::NodeSpikes& nod
   }
 }
 
+/// [B, C, H, W] or [T, B, C, H, W].
 void append_input(const at::Tensor& integers, traces::SpikeTrace::Input& input) {
-  const at::Tensor hwc = integers.permute({0, 2, 3, 1}).to(at::kChar).contiguous();
+  const at::Tensor ordered =
+      integers.dim() == 5 ? integers.permute({1, 0, 3, 4, 2}) : integers.permute({0, 2, 3, 1});
+  const at::Tensor hwc = ordered.to(at::kChar).contiguous();
   const auto* data = hwc.data_ptr<std::int8_t>();
   input.data.insert(input.data.end(), data, data + hwc.numel());
 }
 
 }  // namespace
 
-at::Tensor encode_input(const traces::Network& network, const at::Tensor& images) {
-  const auto limit = static_cast<double>(1 << (network.input_bits - 1));
-  return (images / network.input_scale).round_().clamp_(-limit, limit - 1);
-}
-
 traces::SpikeTrace record_trace(const traces::Network& network, const Dataset& dataset,
-                                const ImageSet& images, const std::vector<std::int64_t>& indices) {
+                                const SampleSet& samples, const std::vector<std::int64_t>& indices,
+                                std::int64_t* clipped_inputs) {
   for (const std::int64_t index : indices) {
-    if (index < 0 || index >= images.size()) {
+    if (index < 0 || index >= samples.size()) {
       throw InputError(dataset.name, "sample", std::to_string(index),
-                       "0 to " + std::to_string(images.size() - 1));
+                       "0 to " + std::to_string(samples.size() - 1));
     }
   }
   GraphRunner runner(network, "network");
@@ -56,30 +56,29 @@ traces::SpikeTrace record_trace(const traces::Network& network, const Dataset& d
   trace.header.dataset = dataset.name;
   trace.header.timesteps = network.timesteps;
   if (network.input_bits > 0) {
-    trace.input.frames = 1;
-    trace.input.channels = images.images.size(1);
-    trace.input.height = images.images.size(2);
-    trace.input.width = images.images.size(3);
+    trace.input.frames = dataset.events ? dataset.frames : std::max<std::int64_t>(1, dataset.rate_steps);
+    trace.input.channels = dataset.channels;
+    trace.input.height = dataset.height;
+    trace.input.width = dataset.width;
     trace.input.scale = network.input_scale;
     trace.input.bits = network.input_bits;
   }
   const auto total = static_cast<std::int64_t>(indices.size());
   for (std::int64_t begin = 0; begin < total; begin += kBatch) {
     const std::int64_t count = std::min(kBatch, total - begin);
-    at::Tensor chosen = at::empty({count}, at::kLong);
-    std::copy_n(indices.begin() + begin, count, chosen.data_ptr<std::int64_t>());
-    const at::Tensor x = normalise(images.images.index_select(0, chosen), dataset);
-    const at::Tensor labels = images.labels.index_select(0, chosen);
+    const Batch batch =
+        read_batch(dataset, samples, {indices.begin() + begin, indices.begin() + begin + count});
     std::map<std::string, at::Tensor> spikes;
-    const at::Tensor predicted = runner.run(x, &spikes).argmax(1);
+    const at::Tensor predicted = runner.run(batch.input, &spikes).argmax(1);
     for (std::int64_t i = 0; i < count; ++i) {
       trace.samples.push_back({indices[static_cast<std::size_t>(begin + i)],
-                               static_cast<std::int32_t>(labels[i].item<std::int64_t>()),
+                               static_cast<std::int32_t>(batch.labels[i].item<std::int64_t>()),
                                static_cast<std::int32_t>(predicted[i].item<std::int64_t>())});
     }
     for (const auto& [name, record] : spikes) append_spikes(record, trace.nodes[name]);
-    if (network.input_bits > 0) append_input(encode_input(network, x), trace.input);
+    if (network.input_bits > 0) append_input(encode_input(network, batch.input), trace.input);
   }
+  if (clipped_inputs != nullptr) *clipped_inputs = runner.clipped_inputs();
   return trace;
 }
 

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "models/neuron_spec.h"
+
 /// What a SNASNet-family network is, without LibTorch. Source: Kim et al., ECCV 2022 (2201.10355) and its
 /// code.
 namespace spikeloop::models {
@@ -25,7 +27,13 @@ struct SnasnetSpec {
   std::int64_t classes = 10;
   std::int64_t votes = 1;  ///< outputs per class, averaged (SNASNet CIFAR-10: 10, CIFAR-100: 5)
   int timesteps = 4;
-  double tau = 4.0 / 3.0, threshold = 1.0;
+  NeuronSpec neuron;
+  double dropout = 0.5;  ///< before the classifier, in training; scores take 0
+  /// LightSNN (2503.21846, model_snn.py): MaxPool wherever SNASNet has AvgPool, in the cells too.
+  bool max_pool = false;
+  enum class Input { kDirect, kRate, kEvents } input = Input::kDirect;
+  std::int64_t stem_pool =
+      1;  ///< kernel and stride of a pooling behind the stem (LightSNN on event frames: 2)
 };
 
 /// "3x3"-style readable text of both cells, the canonical form stored as Network::genotype:

@@ -1,43 +1,45 @@
 #pragma once
-#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "models/dataset.h"
-#include "models/snasnet.h"
+#include "models/data/dataset.h"
+#include "models/graph_net.h"
+#include "models/metrics.h"
+#include "models/train_options.h"
 
+/// Training by backpropagation through time. Includes torch.
 namespace spikeloop::models {
 
-struct TrainOptions {
-  std::int64_t epochs = 2;
-  std::int64_t batch = 64;
-  std::int64_t max_train_images = 0;  ///< per epoch, a seeded choice without repeats; 0 = all
-  double lr = 0.1, momentum = 0.9, weight_decay = 5e-4, min_lr = 1e-3;  ///< cosine per step from lr to min_lr
-  bool augment = true;  ///< random crop (pad 4) and horizontal flip
-  std::uint64_t seed = 1;
-  int threads = 1;  ///< how many parts of a batch run at once (2 at most); never changes the result
+/// Where and how fast a training runs: nothing of this changes its result.
+struct TrainRun {
+  int threads = 1;  ///< parts of a batch that run at once (2 at most); above 1 batches are read ahead
+  std::string
+      checkpoint;  ///< file; "": none. Written after every epoch, every `checkpoint_minutes` and at the end
+  double checkpoint_minutes = 10;
+  bool restart = false;  ///< forget a checkpoint that is there
+  std::string metrics;   ///< folder of write_metrics and write_time; "": none
   bool quiet = false;
 };
 
-struct EpochStats {
-  double train_loss = 0, train_accuracy = 0;
-};
-
 struct TrainResult {
-  std::vector<EpochStats> epochs;
-  double seconds = 0;  ///< wall time; never part of a deterministic output
+  std::vector<EpochMetrics> epochs;
+  std::int64_t best_epoch = 0;  ///< whose weights the network has, with early stopping; 0: the last
+  bool stopped_early = false;
+  bool was_finished = false;  ///< nothing was left to do: all was in the checkpoint
+  double seconds = 0;         ///< wall time of this run; never part of a deterministic output
 };
 
-/// SGD with momentum and (working) weight decay on convolution and linear weights. The result depends on the
-/// seed only, not on threads. Progress on stderr.
-TrainResult train(Snasnet& net, const Dataset& dataset, const TrainOptions& options);
-
-/// Fraction of `images` classified right, in eval mode.
-double accuracy(Snasnet& net, const Dataset& dataset, const ImageSet& images, std::int64_t batch = 100,
-                bool quiet = true);
-
-/// Weights, BatchNorm statistics, spec and dataset name; through a temporary name. read throws InputError.
-void save_checkpoint(const std::string& path, const Snasnet& net, const Dataset& dataset);
-Snasnet load_checkpoint(const std::string& path, std::string* dataset_name = nullptr);
+/// Trains the network in place and leaves it in evaluation mode, on the CPU.
+///
+/// Every batch is worked on in two parts with BatchNorm statistics of their own, whose gradients are added
+/// and whose running statistics are averaged in a fixed order, so that on the CPU the result depends on
+/// options and seed only, bit for bit, not on threads.
+///
+/// With TrainRun::checkpoint a training goes on where an earlier one with the same options, dataset and
+/// initial network stopped, however it ended, and comes to the same result; after one that finished nothing
+/// is left to do. Throws InputError naming the difference when the checkpoint is of another training, and
+/// std::runtime_error when loss or gradients are no longer finite (the last good checkpoint stays).
+TrainResult train(GraphNet& net, const Dataset& dataset, const TrainOptions& options,
+                  const TrainRun& run = {});
 
 }  // namespace spikeloop::models

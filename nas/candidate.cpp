@@ -2,35 +2,43 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
-#include <torch/nn/modules/batchnorm.h>
 
 #include <algorithm>
-#include <memory>
-#include <vector>
 
+#include "models/batches.h"
 #include "models/export.h"
+#include "models/quantise.h"
 #include "traces/support/random.h"
 #include "traces/support/sha256.h"
 
 namespace spikeloop::nas {
 
 namespace {
-constexpr std::int64_t kDigestPixels = 64;  ///< of each image
+constexpr std::int64_t kDigestSamples = 1000, kDigestValues = 4096;
 constexpr std::int64_t kCalibrationImages = 256, kCalibrationBatch = 64;
 }  // namespace
 
-models::Dataset load_images(const std::string& dataset, const std::string& dir) {
-  return models::load_dataset(dataset, dir, kShapesSeed);
+models::Dataset load_images(const SearchSettings& settings, const std::string& dir) {
+  models::DatasetOptions options;
+  options.dir = dir;
+  options.framing = settings.framing;
+  options.framing.frames = settings.spec.timesteps;
+  options.seed = kShapesSeed;
+  return models::open_dataset(settings.dataset, options);
 }
 
 std::string digest(const models::Dataset& dataset) {
   Sha256 sha;
-  for (const models::ImageSet* set : {&dataset.train, &dataset.test}) {
-    sha.update(std::to_string(set->size()) + ' ');
-    const at::Tensor labels = set->labels.contiguous();
-    sha.update(labels.data_ptr<std::int64_t>(), static_cast<std::size_t>(labels.nbytes()));
-    const at::Tensor pixels = set->images.flatten(1).slice(1, 0, kDigestPixels).contiguous();
-    sha.update(pixels.data_ptr<std::uint8_t>(), static_cast<std::size_t>(pixels.nbytes()));
+  std::vector<std::uint8_t> sample(static_cast<std::size_t>(dataset.sample_bytes()));
+  const auto values = static_cast<std::size_t>(std::min(dataset.sample_bytes(), kDigestValues));
+  for (const auto& set : {dataset.train, dataset.test}) {
+    const std::int64_t size = models::size_of(set), step = std::max<std::int64_t>(1, size / kDigestSamples);
+    sha.update(std::to_string(size) + ' ');
+    for (std::int64_t i = 0; i < size; ++i) sha.update(std::to_string(set->label(i)) + ' ');
+    for (std::int64_t i = 0; i < size; i += step) {
+      set->read(i, sample.data());
+      sha.update(sample.data(), values);
+    }
   }
   return sha.hex_digest();
 }
@@ -38,35 +46,39 @@ std::string digest(const models::Dataset& dataset) {
 models::SnasnetSpec candidate_spec(const SearchSettings& settings, const std::string& genotype) {
   models::SnasnetSpec spec = settings.spec;
   models::parse_cells(genotype, "genotype", spec.cell1, spec.cell2);
+  spec.dropout = settings.recipe.dropout;
   return spec;
 }
 
-void calibrate_batch_norm(models::Snasnet& net, const models::Dataset& dataset) {
-  std::vector<std::shared_ptr<torch::nn::BatchNorm2dImpl>> norms;
-  for (const auto& module : net->modules())
-    if (auto norm = std::dynamic_pointer_cast<torch::nn::BatchNorm2dImpl>(module)) norms.push_back(norm);
-  std::vector<c10::optional<double>> momenta;
-  for (const auto& norm : norms) {
-    norm->reset_running_stats();
-    momenta.push_back(norm->options.momentum());
-    norm->options.momentum(c10::nullopt);  // plain mean over all batches and timesteps
-  }
+void calibrate_batch_norm(models::GraphNet& net, const models::Dataset& dataset) {
   const bool training = net->is_training();
+  const double momentum = net->norm_momentum;
+  net->reset_statistics();
+  net->norm_momentum = -1;  // plain mean over all batches
   net->train();
   const at::NoGradGuard no_grad;
-  const std::int64_t images = std::min(dataset.train.size(), kCalibrationImages);
+  const std::int64_t images = std::min(models::size_of(dataset.train), kCalibrationImages);
   for (std::int64_t first = 0; first < images; first += kCalibrationBatch) {
-    const std::int64_t end = std::min(images, first + kCalibrationBatch);
-    net->forward(models::normalise(dataset.train.images.slice(0, first, end), dataset));
+    const std::int64_t count = std::min(images - first, kCalibrationBatch);
+    net->forward(models::read_batch(dataset, *dataset.train, first, count).input);
   }
   net->train(training);
-  for (std::size_t i = 0; i < norms.size(); ++i) norms[i]->options.momentum(momenta[i]);
+  net->norm_momentum = momentum;
 }
 
-traces::Network chip_network(models::Snasnet& net, const models::Dataset& dataset) {
+traces::Network chip_network(models::GraphNet& net, const models::Dataset& dataset) {
+  net->eval();
+  traces::Network network = models::export_network(net, dataset.name);
+  models::quantise(network, dataset);
+  return network;
+}
+
+traces::Network chip_network(models::GraphNet& net, const std::string& dataset,
+                             const models::InputRange& input) {
   net->eval();
   traces::Network network = models::export_network(net, dataset);
-  models::quantise(network, dataset);
+  models::quantise_weights(network);
+  models::set_input(network, input);
   return network;
 }
 

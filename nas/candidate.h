@@ -2,8 +2,10 @@
 #include <cstdint>
 #include <string>
 
-#include "models/dataset.h"
-#include "models/snasnet.h"
+#include "models/data/dataset.h"
+#include "models/graph_net.h"
+#include "models/quantise.h"
+#include "models/snasnet_spec.h"
 #include "nas/settings.h"
 #include "traces/network.h"
 
@@ -13,21 +15,25 @@ namespace spikeloop::nas {
 /// `shapes` is the same set in every study, so that a record number means the same image.
 constexpr std::uint64_t kShapesSeed = 1;
 
-/// The dataset, all of it: what an image is must not depend on how many of them are asked for.
-models::Dataset load_images(const std::string& dataset, const std::string& dir);
+/// The dataset of a search. Event recordings have a frame for each of the network's timesteps.
+models::Dataset load_images(const SearchSettings& settings, const std::string& dir);
 
-/// SHA-256 over what tells one set of images from another: their number, every label and the first 64 pixel
-/// values of every image. All pixels would take a second for CIFAR-10.
+/// SHA-256 over what tells one dataset from another: the number of samples, every label and the first 4096
+/// values of some 1000 samples. All of them would take a second for CIFAR-10 and minutes for folders of
+/// files.
 std::string digest(const models::Dataset& dataset);
 
 models::SnasnetSpec candidate_spec(const SearchSettings& settings, const std::string& genotype);
 
 /// Sets the BatchNorm statistics of an untrained network from training images (a network straight from its
 /// constructor has none, and would hardly spike).
-void calibrate_batch_norm(models::Snasnet& net, const models::Dataset& dataset);
+void calibrate_batch_norm(models::GraphNet& net, const models::Dataset& dataset);
 
 /// What goes on the chip: exported and quantised to 8 bits.
-traces::Network chip_network(models::Snasnet& net, const models::Dataset& dataset);
+traces::Network chip_network(models::GraphNet& net, const models::Dataset& dataset);
+/// The same without the dataset's samples: with the input's range that was found in them.
+traces::Network chip_network(models::GraphNet& net, const std::string& dataset,
+                             const models::InputRange& input);
 
 /// Streams that the study's seed is split into. Every candidate gets the same weights, images and training
 /// order, so its result doesn't depend on its number.

@@ -11,15 +11,17 @@
 #include <stdexcept>
 #include <vector>
 
-#include "models/dataset.h"
+#include "models/data/dataset.h"
 #include "models/graph_runner.h"
-#include "models/snasnet.h"
+#include "models/networks.h"
+#include "models/test_network.h"
 #include "models/train.h"
 #include "nas/candidate.h"
 #include "nas/job.h"
 #include "nas/sahd.h"
 #include "traces/nir.h"
 #include "traces/spike_trace.h"
+#include "traces/support/error.h"
 #include "traces/support/executor.h"
 #include "traces/support/files.h"
 
@@ -113,9 +115,9 @@ Costs simulate(const EvaluationJob& job, const std::string& directory) {
 
 Costs measure(const EvaluationJob& job, const std::string& directory, const traces::Network& network,
               const models::Dataset& dataset, std::int64_t samples) {
-  std::vector<std::int64_t> records(static_cast<std::size_t>(std::min(samples, dataset.test.size())));
+  std::vector<std::int64_t> records(static_cast<std::size_t>(std::min(samples, dataset.test->size())));
   std::iota(records.begin(), records.end(), 0);
-  const traces::SpikeTrace trace = models::record_trace(network, dataset, dataset.test, records);
+  const traces::SpikeTrace trace = models::record_trace(network, dataset, *dataset.test, records);
   with_files([&] {
     traces::write_nir(directory + "/network.nir", network);
     traces::write_trace(directory + "/trace.h5", trace);
@@ -123,40 +125,51 @@ Costs measure(const EvaluationJob& job, const std::string& directory, const trac
   return simulate(job, directory);
 }
 
-/// A checkpoint that an interrupted run of this very job left counts; the marker is written after it.
-models::Snasnet trained_network(const EvaluationJob& job, const std::string& directory,
-                                const models::SnasnetSpec& spec, const models::Dataset& dataset) {
+models::TrainOptions train_options(const EvaluationJob& job) {
   const SearchSettings& settings = job.settings;
-  const std::string checkpoint = directory + "/checkpoint.pt", marker = directory + "/trained.txt";
-  if (fs::exists(checkpoint) && fs::exists(marker) && read_file(marker) == job.sha256())
-    return models::load_checkpoint(checkpoint);
-  fs::remove(marker);
-  models::Snasnet net(spec, seed_of(settings, SeedOf::kWeights));
-  net->dropout = settings.recipe.dropout;
+  const TrainRecipe& recipe = settings.recipe;
   const bool final = job.stage == Stage::kFinal;
   models::TrainOptions options;
-  options.epochs = final ? settings.final_epochs : settings.recipe.epochs;
-  options.max_train_images = final ? settings.final_train_images : settings.recipe.train_images;
-  options.batch = settings.recipe.batch;
-  options.lr = settings.recipe.lr;
-  options.min_lr = settings.recipe.min_lr;
-  options.momentum = settings.recipe.momentum;
-  options.weight_decay = settings.recipe.weight_decay;
-  options.augment = settings.recipe.augment;
-  options.threads = job.threads;  // changes the time only
+  options.epochs = final ? settings.final_epochs : recipe.epochs;
+  options.max_train_images = final ? settings.final_train_images : recipe.train_images;
+  options.batch = recipe.batch;
+  options.lr = recipe.lr;
+  options.min_lr = std::min(recipe.min_lr, recipe.lr);
+  options.optimiser.momentum = recipe.momentum;
+  options.optimiser.weight_decay = recipe.weight_decay;
+  options.augment = recipe.augment;
   options.seed = seed_of(settings, SeedOf::kTraining);
-  models::train(net, dataset, options);
+  return options;
+}
+
+/// Goes on where an interrupted run of this very job stopped: the marker, written before the first
+/// checkpoint, says whose checkpoint it is.
+models::GraphNet trained_network(const EvaluationJob& job, const std::string& directory,
+                                 const models::SnasnetSpec& spec, const models::Dataset& dataset) {
+  const std::string marker = directory + "/training.txt";
+  models::TrainRun run;
+  run.checkpoint = directory + "/checkpoint.pt";
+  run.threads = job.threads;  // changes the time only
   with_files([&] {
-    models::save_checkpoint(checkpoint, net, dataset);
+    if (fs::exists(marker) && read_file(marker) == job.sha256()) return;
+    fs::remove(run.checkpoint);
     write_file(marker, job.sha256());
   });
+  models::GraphNet net(models::snasnet(spec), seed_of(job.settings, SeedOf::kWeights));
+  try {
+    models::train(net, dataset, train_options(job), run);
+  } catch (const InputError& error) {  // a checkpoint that can't be written or read
+    const std::string message = error.what();
+    if (message.rfind(run.checkpoint, 0) == 0) throw Interrupted(message);
+    throw;
+  }
   return net;
 }
 
 void evaluate(const EvaluationJob& job, const std::string& directory, EvaluationResult& result) {
   const SearchSettings& settings = job.settings;
   const models::SnasnetSpec spec = candidate_spec(settings, job.genotype);
-  const models::Dataset dataset = with_files([&] { return load_images(settings.dataset, job.places.data); });
+  const models::Dataset dataset = with_files([&] { return load_images(settings, job.places.data); });
   switch (job.stage) {
     case Stage::kScore: {
       ScoreOptions options;
@@ -171,8 +184,9 @@ void evaluate(const EvaluationJob& job, const std::string& directory, Evaluation
       return;
     }
     case Stage::kProvisional: {
-      models::Snasnet net(spec, seed_of(settings, SeedOf::kWeights));
-      net->dropout = 0;
+      models::SnasnetSpec without_dropout = spec;
+      without_dropout.dropout = 0;
+      models::GraphNet net(models::snasnet(without_dropout), seed_of(settings, SeedOf::kWeights));
       calibrate_batch_norm(net, dataset);
       result.costs =
           measure(job, directory, chip_network(net, dataset), dataset, settings.provisional_samples);
@@ -180,15 +194,11 @@ void evaluate(const EvaluationJob& job, const std::string& directory, Evaluation
     }
     case Stage::kMeasured:
     case Stage::kFinal: {
-      models::Snasnet net = trained_network(job, directory, spec, dataset);
+      models::GraphNet net = trained_network(job, directory, spec, dataset);
       const traces::Network network = chip_network(net, dataset);
       result.costs = measure(job, directory, network, dataset, settings.samples);
-      models::ImageSet test = dataset.test;
-      if (settings.test_images > 0 && settings.test_images < test.size()) {
-        test.images = test.images.slice(0, 0, settings.test_images);
-        test.labels = test.labels.slice(0, 0, settings.test_images);
-      }
-      result.accuracy = models::accuracy(network, dataset, test);
+      result.accuracy = models::accuracy(network, "network", dataset,
+                                         *models::first_of(dataset.test, settings.test_images));
       return;
     }
     case Stage::kBound:

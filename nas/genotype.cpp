@@ -56,6 +56,17 @@ void enumerate(CellMatrix& cell, std::size_t pair, bool backward, bool up_to_swa
   }
 }
 
+/// What else decides about a network, as text.
+std::string options_text(const models::SnasnetSpec& spec) {
+  const models::NeuronSpec& neuron = spec.neuron;
+  char text[160];
+  std::snprintf(text, sizeof text, "%s %s %s %a %a %d %d %d %lld", models::to_text(neuron.kind),
+                models::to_text(neuron.reset), models::to_text(neuron.surrogate), neuron.alpha,
+                neuron.v_reset, neuron.decay_input ? 1 : 0, spec.max_pool ? 1 : 0,
+                static_cast<int>(spec.input), static_cast<long long>(spec.stem_pool));
+  return text;
+}
+
 }  // namespace
 
 CellType parse_cell_type(const std::string& text, const std::string& place) {
@@ -132,7 +143,7 @@ bool is_valid(const models::CellMatrix& cell) {
 
 std::string candidate_hash(const models::SnasnetSpec& spec, const std::string& dataset, std::uint64_t seed) {
   char reals[80];
-  std::snprintf(reals, sizeof reals, "%a %a", spec.tau, spec.threshold);
+  std::snprintf(reals, sizeof reals, "%a %a", spec.neuron.tau, spec.neuron.threshold);
   std::string text = "spikeloop.candidate 1\n";
   text += models::to_text(canonical(spec.cell1), canonical(spec.cell2)) + '\n';
   for (const std::int64_t value :
@@ -140,6 +151,8 @@ std::string candidate_hash(const models::SnasnetSpec& spec, const std::string& d
         spec.classes, spec.votes, static_cast<std::int64_t>(spec.timesteps)})
     text += std::to_string(value) + ' ';
   text += std::string(reals) + '\n' + dataset + '\n' + std::to_string(seed);
+  const std::string options = options_text(spec);
+  if (options != options_text({})) text += '\n' + options;  // hashes of older studies stay as they are
   return sha256_hex(text);
 }
 

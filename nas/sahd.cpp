@@ -5,8 +5,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <memory>
+#include <set>
 #include <utility>
 
+#include "models/batches.h"
+#include "models/networks.h"
 #include "models/threads.h"
 #include "traces/support/error.h"
 #include "traces/support/random.h"
@@ -90,9 +95,8 @@ std::int64_t hamming(const std::uint64_t* a, const std::uint64_t* b, std::int64_
   return count;
 }
 
-/// `count` different records of `set`, chosen by this seed (a partial Fisher-Yates shuffle).
-at::Tensor choose(const models::ImageSet& set, std::int64_t count, std::uint64_t seed) {
-  const std::int64_t n = set.size();
+/// `count` different records of `n`, chosen by this seed (a partial Fisher-Yates shuffle).
+std::vector<std::int64_t> choose(std::int64_t n, std::int64_t count, std::uint64_t seed) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(n));
   for (std::int64_t i = 0; i < n; ++i) order[static_cast<std::size_t>(i)] = i;
   RandomStream random(seed);
@@ -100,8 +104,8 @@ at::Tensor choose(const models::ImageSet& set, std::int64_t count, std::uint64_t
     const auto other = i + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(n - i)));
     std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(other)]);
   }
-  const at::Tensor index = at::from_blob(order.data(), {count}, at::kLong).clone();
-  return set.images.index_select(0, index);
+  order.resize(static_cast<std::size_t>(count));
+  return order;
 }
 
 }  // namespace
@@ -180,24 +184,48 @@ SahdKernel::LogDet SahdKernel::log_det() const {
   return result;
 }
 
+models::NeuronObserver in_released_order(const models::SnasnetSpec& spec, models::NeuronObserver told) {
+  struct Timestep {
+    std::vector<models::ReleasedLif> lifs;
+    std::set<std::string> layers;
+    std::map<std::string, std::pair<at::Tensor, at::Tensor>> seen;  ///< spikes and membranes
+  };
+  const auto step = std::make_shared<Timestep>();
+  step->lifs = models::released_lifs(spec);
+  for (const auto& lif : step->lifs) step->layers.insert(lif.layer);
+  return [step, told = std::move(told)](const std::string& layer, int t, const at::Tensor& spikes,
+                                        const at::Tensor& membrane) {
+    step->seen[layer] = {spikes, membrane};
+    if (step->seen.size() < step->layers.size()) return;
+    for (const auto& lif : step->lifs) {
+      const auto& [s, v] = step->seen.at(lif.layer);
+      told(lif.module, t, s, v);
+    }
+    step->seen.clear();
+  };
+}
+
 Score score_network(const models::SnasnetSpec& spec, const models::Dataset& dataset,
                     const ScoreOptions& options) {
-  const models::ImageSet& images = dataset.train.size() > 0 ? dataset.train : dataset.test;
-  if (options.batch < 1 || options.batch > images.size()) {
+  const auto& samples = models::size_of(dataset.train) > 0 ? dataset.train : dataset.test;
+  const std::int64_t available = models::size_of(samples);
+  if (options.batch < 1 || options.batch > available) {
     throw InputError(dataset.name, "scoring batch", std::to_string(options.batch),
-                     "1 to " + std::to_string(images.size()) + " images");
+                     "1 to " + std::to_string(available) + " images");
   }
   if (options.repeats < 1) {
     throw InputError(dataset.name, "scoring repeats", std::to_string(options.repeats), "at least 1");
   }
   const models::ThreadCount one_thread(1);  // sums in one order
   const at::NoGradGuard no_grad;
-  models::Snasnet net(spec, options.seed);
+  models::SnasnetSpec without_dropout = spec;
+  without_dropout.dropout = 0;
+  models::GraphNet net(models::snasnet(without_dropout), options.seed);
+  net->stepwise = true;
   net->to(at::kDouble);
   net->train();
-  net->dropout = 0;
   Score score;
-  score.lif_modules = net->num_lif_modules();
+  score.lif_modules = static_cast<std::int64_t>(models::released_lifs(spec).size());
   for (const auto* cell : {&spec.cell1, &spec.cell2}) {
     for (const auto& row : *cell) {
       score.convolutions += std::count(row.begin(), row.end(), models::Op::kConv1x1) +
@@ -208,15 +236,16 @@ Score score_network(const models::SnasnetSpec& spec, const models::Dataset& data
   std::int64_t calls = 0;
   for (int repeat = 0; repeat < options.repeats; ++repeat) {
     SahdKernel kernel;
-    net->observer = [&](const std::string&, int, const at::Tensor& spikes, const at::Tensor&) {
-      kernel.add(spikes);
-      rate += spikes.mean().item<double>();
-      ++calls;
-    };
+    net->observer =
+        in_released_order(spec, [&](const std::string&, int, const at::Tensor& spikes, const at::Tensor&) {
+          kernel.add(spikes);
+          rate += spikes.mean().item<double>();
+          ++calls;
+        });
     const std::uint64_t stream =
         derive_seed(derive_seed(options.seed, 0x5a4d), static_cast<unsigned>(repeat));
-    const at::Tensor batch = choose(images, options.batch, stream);
-    net->forward(models::normalise(batch, dataset).to(at::kDouble));
+    const auto batch = models::read_batch(dataset, *samples, choose(available, options.batch, stream));
+    net->forward(batch.input.to(at::kDouble));
     score.sahd += kernel.log_det().value / options.repeats;
   }
   net->observer = nullptr;

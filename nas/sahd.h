@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "models/dataset.h"
-#include "models/snasnet.h"
+#include "models/data/dataset.h"
+#include "models/graph_net.h"
+#include "models/snasnet_spec.h"
 
 /// Sparsity-aware Hamming distance score (Kim et al. 2022, model_snn.py:13-94), in double precision.
 namespace spikeloop::nas {
@@ -32,6 +33,10 @@ class SahdKernel {
   double sum_n_ = 0;
   std::int64_t calls_ = 0;
 };
+
+/// An observer of snasnet(spec) that tells `told` of every LIF call of the released code: by its module name,
+/// in its order, where a layer stands for several modules once for each. Only for a stepwise run.
+models::NeuronObserver in_released_order(const models::SnasnetSpec& spec, models::NeuronObserver told);
 
 struct ScoreOptions {
   std::int64_t batch = 64;

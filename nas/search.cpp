@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "models/dataset.h"
-#include "models/snasnet.h"
+#include "models/data/dataset.h"
+#include "models/networks.h"
 #include "nas/candidate.h"
 #include "nas/job.h"
 #include "nas/search_report.h"
@@ -71,10 +71,16 @@ void remove_leftovers(const std::string& folder) {
   for (const fs::path& path : leftovers) fs::remove(path);
 }
 
+/// What the search itself needs of the dataset.
+struct SearchData {
+  std::string name, sha256;
+  models::InputRange input;
+};
+
 class Search {
  public:
-  Search(const SearchSettings& settings, const SearchPlaces& places, sim::ChipConfig chip,
-         models::Dataset dataset, std::string data_sha256, Study study);
+  Search(const SearchSettings& settings, const SearchPlaces& places, sim::ChipConfig chip, SearchData data,
+         Study study);
   void run();
   const std::vector<Trial>& trials() const { return trials_; }
 
@@ -102,8 +108,7 @@ class Search {
   sim::ChipConfig chip_;
   Study study_;
   LocalExecutor executor_;
-  models::Dataset dataset_;  ///< without images: names, classes and normalisation are all a bound needs
-  std::string data_sha256_;
+  SearchData data_;
   std::vector<Trial> trials_;
   std::set<std::string> hashes_;
   std::map<std::int64_t, JobEnd> ended_;
@@ -112,14 +117,13 @@ class Search {
 };
 
 Search::Search(const SearchSettings& settings, const SearchPlaces& places, sim::ChipConfig chip,
-               models::Dataset dataset, std::string data_sha256, Study study)
+               SearchData data, Study study)
     : settings_(settings),
       places_(places),
       chip_(std::move(chip)),
       study_(std::move(study)),
       executor_(places.jobs, places.programs + "/spikeloop-job"),
-      dataset_(std::move(dataset)),
-      data_sha256_(std::move(data_sha256)),
+      data_(std::move(data)),
       trials_(study_.trials()) {
   for (const Trial& trial : trials_) {
     hashes_.insert(trial.hash);
@@ -158,10 +162,11 @@ std::optional<Trial> Search::propose() {
 
 void Search::set_bound(Trial& trial) {
   trial.stage = Stage::kBound;
-  models::Snasnet net(candidate_spec(settings_, trial.genotype), seed_of(settings_, SeedOf::kWeights));
+  models::GraphNet net(models::snasnet(candidate_spec(settings_, trial.genotype)),
+                       seed_of(settings_, SeedOf::kWeights));
   try {
-    const sim::Bounds bounds =
-        sim::lower_bounds(chip_network(net, dataset_), chip_, "candidate " + std::to_string(trial.number));
+    const sim::Bounds bounds = sim::lower_bounds(chip_network(net, data_.name, data_.input), chip_,
+                                                 "candidate " + std::to_string(trial.number));
     trial.bound = Costs{bounds.memory_bytes, bounds.area_um2, bounds.latency_ns, bounds.energy_pj};
   } catch (const InputError& error) {
     trial.state = TrialState::kInfeasible;
@@ -188,7 +193,7 @@ EvaluationJob Search::job_of(const Trial& trial, Stage stage) const {
   job.genotype = trial.genotype;
   job.settings = settings_;
   job.chip_sha256 = chip_.sha256;
-  job.data_sha256 = data_sha256_;
+  job.data_sha256 = data_.sha256;
   job.places = places_;
   job.threads = stage == Stage::kFinal ? places_.jobs : 1;
   return job;
@@ -421,7 +426,8 @@ void copy_winner(const std::string& out, const Trial& trial) {
 
 }  // namespace
 
-int run_search(const SearchSettings& settings, const SearchPlaces& given, std::ostream& out) {
+int run_search(const SearchSettings& asked, const SearchPlaces& given, std::ostream& out) {
+  SearchSettings settings = asked;
   check(settings);
   SearchPlaces places = given;
   for (std::string* path : {&places.out, &places.data, &places.hw, &places.programs})
@@ -433,17 +439,20 @@ int run_search(const SearchSettings& settings, const SearchPlaces& given, std::o
   sim::ChipConfig chip = sim::read_chip_config(given.hw, places.overrides);
   // Paths of this machine must not get into stored reasons.
   chip.path = chip.name;
-  models::Dataset dataset = load_images(settings.dataset, given.data);  // that it is there and whole
-  const std::string data_sha256 = digest(dataset);
-  dataset.train = dataset.test = {};
+  SearchData data;
+  {  // not for longer: the jobs have the samples too
+    const models::Dataset dataset = load_images(settings, given.data);  // that it is there and whole
+    fit_to(settings, dataset);
+    data = {dataset.name, digest(dataset), models::input_range(dataset)};
+  }
   std::error_code error;
   fs::create_directories(places.out, error);
   if (error) throw InputError(given.out, "create", error.message(), "a folder that can be made");
 
-  const std::string stored = study_settings(settings, chip, data_sha256);
+  const std::string stored = study_settings(settings, chip, data.sha256);
   Study study = Study::create_or_resume(given.out + "/study.db", stored);
   if (study.resumed() && !places.quiet) out << "continuing the study in " << given.out << '\n';
-  Search search(settings, places, std::move(chip), std::move(dataset), data_sha256, std::move(study));
+  Search search(settings, places, std::move(chip), std::move(data), std::move(study));
   search.run();
   const auto best = winner(search.trials(), settings.final_epochs > 0);
   if (best) copy_winner(places.out, *best);

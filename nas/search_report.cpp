@@ -224,16 +224,20 @@ std::string closest_text(const SearchSettings& settings, const std::vector<Trial
   std::stable_sort(closest.begin(), closest.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> misfits;  // reason -> candidates, the first
+  const bool no_score = closest.empty() && count_state(trials, TrialState::kInfeasible) == 0;
   for (const Trial& trial : trials) {
-    if (trial.state != TrialState::kInfeasible || !trial.limits_exceeded.empty()) continue;
+    if (no_score ? trial.state != TrialState::kPruned || trial.score.has_value()
+                 : trial.state != TrialState::kInfeasible || !trial.limits_exceeded.empty())
+      continue;
     const std::size_t after_name = trial.reason.find(": ");  // "candidate 3: " would tell equal ones apart
     const auto [it, fresh] = misfits.try_emplace(
         after_name == std::string::npos ? trial.reason : trial.reason.substr(after_name + 2), 0,
         trial.number);
     ++it->second.first;
   }
-  std::string text = closest.empty() && !misfits.empty() ? "No candidate fits the chip.\n"
-                                                         : "No candidate meets the limits.\n";
+  std::string text = !closest.empty() || misfits.empty() ? "No candidate meets the limits.\n"
+                     : no_score                          ? "No candidate got a score.\n"
+                                                         : "No candidate fits the chip.\n";
   if (!closest.empty()) text += "Closest:\n";
   for (std::size_t i = 0; i < std::min(closest.size(), kClosestShown); ++i) {
     const Trial& trial = *closest[i].second;
@@ -241,7 +245,7 @@ std::string closest_text(const SearchSettings& settings, const std::vector<Trial
                    to_string(trial.stage)) +
             trial.reason + '\n';
   }
-  if (!misfits.empty()) text += "Not fitting the chip, the most frequent reasons:\n";
+  if (!misfits.empty()) text += no_score ? "Why:\n" : "Not fitting the chip, the most frequent reasons:\n";
   std::vector<std::pair<std::int64_t, std::string>> reasons;  // many candidates first, then by the first one
   for (const auto& [reason, count] : misfits)
     reasons.emplace_back(count.first, format("  %6lld  ", static_cast<long long>(count.second)) + reason);

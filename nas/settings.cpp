@@ -19,6 +19,9 @@ using Json = nlohmann::json;
 template <class Settings, class Field>
 void for_each_field(Settings& s, Field&& field) {
   field("/dataset", s.dataset);
+  field("/framing/frame_us", s.framing.frame_us);
+  field("/framing/from_first_event", s.framing.from_first_event);
+  field("/framing/binary", s.framing.binary);
   field("/seed", s.seed);
   field("/candidates", s.candidates);
   field("/train", s.train);
@@ -34,8 +37,8 @@ void for_each_field(Settings& s, Field&& field) {
   field("/network/classes", s.spec.classes);
   field("/network/votes", s.spec.votes);
   field("/network/timesteps", s.spec.timesteps);
-  field("/network/tau", s.spec.tau);
-  field("/network/threshold", s.spec.threshold);
+  field("/network/tau", s.spec.neuron.tau);
+  field("/network/threshold", s.spec.neuron.threshold);
   field("/training/epochs", s.recipe.epochs);
   field("/training/train_images", s.recipe.train_images);
   field("/training/batch", s.recipe.batch);
@@ -78,25 +81,11 @@ models::SnasnetSpec default_spec() {
   return spec;
 }
 
-DatasetSizes sizes_of(const std::string& dataset) {
-  static const std::vector<std::pair<std::string, DatasetSizes>> kDatasets{{"cifar10", {50'000, 10'000}},
-                                                                           {"shapes", {10'000, 2'000}}};
-  std::vector<std::string> names;
-  for (const auto& [name, sizes] : kDatasets) {
-    if (name == dataset) return sizes;
-    names.push_back(name);
-  }
-  const std::string nearest = nearest_word(dataset, names);
-  throw InputError("command line", "--dataset", '"' + dataset + '"',
-                   "one of cifar10, shapes" + (nearest.empty() ? "" : " (did you mean " + nearest + "?)"));
-}
-
 void check(const SearchSettings& s) {
   constexpr std::int64_t kMany = 1'000'000'000;
-  const DatasetSizes sizes = sizes_of(s.dataset);
   require_range("--candidates", s.candidates, 1, 1'000'000);
   require_range("--train", s.train, 1, s.candidates);
-  require_range("--score-batch", s.score_batch, 2, std::min<std::int64_t>(4096, sizes.train));
+  require_range("--score-batch", s.score_batch, 2, 4096);
   require_range("--score-repeats", s.score_repeats, 1, 100);
   require_range("--channels", s.spec.channels, 1, 4096);
   require_range("--timesteps", s.spec.timesteps, 1, 1000);
@@ -105,15 +94,29 @@ void check(const SearchSettings& s) {
   require_range("--votes", s.spec.votes, 1, 100);
   require_range("--epochs", s.recipe.epochs, 1, kMany);
   require_range("--final-epochs", s.final_epochs, 0, kMany);
-  require_range("--train-images", s.recipe.train_images, 0, sizes.train);
-  require_range("--final-train-images", s.final_train_images, 0, sizes.train);
-  require_range("--test-images", s.test_images, 0, sizes.test);
   require_range("--batch", s.recipe.batch, 2, 65536);
-  require_range("--samples", s.samples, 1, sizes.test);
-  require_range("--provisional-samples", s.provisional_samples, 1, sizes.test);
+  require_range("--samples", s.samples, 1, kMany);
+  require_range("--provisional-samples", s.provisional_samples, 1, kMany);
   require(s.recipe.lr > 0 && s.recipe.lr <= 100, "--lr", std::to_string(s.recipe.lr), "above 0, at most 100");
   require(s.recipe.dropout >= 0 && s.recipe.dropout < 1, "--dropout", std::to_string(s.recipe.dropout),
           "0 or more, below 1");
+}
+
+void fit_to(SearchSettings& s, const models::Dataset& dataset) {
+  const std::int64_t train = models::size_of(dataset.train), test = models::size_of(dataset.test);
+  require_range("--score-batch", s.score_batch, 2, train);
+  require_range("--train-images", s.recipe.train_images, 0, train);
+  require_range("--final-train-images", s.final_train_images, 0, train);
+  require_range("--test-images", s.test_images, 0, test);
+  require_range("--samples", s.samples, 1, test);
+  require_range("--provisional-samples", s.provisional_samples, 1, test);
+  require(
+      dataset.height == dataset.width, "--dataset",
+      std::to_string(dataset.height) + " x " + std::to_string(dataset.width) + " pixels in " + dataset.name,
+      "as many rows as columns");
+  s.spec.input_channels = dataset.channels;
+  s.spec.input_size = dataset.height;
+  s.spec.classes = dataset.classes;
   const std::int64_t map = (s.spec.input_size + s.spec.stem_stride - 1) / s.spec.stem_stride / 2;
   require_range("--second-pool", s.spec.second_pool, 1, map);
 }
@@ -129,6 +132,7 @@ std::string to_json(const SearchSettings& settings) {
     }
   });
   json["space"]["cell_type"] = to_string(settings.cell_type);
+  json["framing"]["by"] = models::to_string(settings.framing.by);
   return json.dump(2);
 }
 
@@ -146,6 +150,8 @@ SearchSettings settings_from_json(const std::string& text, const std::string& fi
     });
     settings.cell_type =
         parse_cell_type(json.at("space").at("cell_type").get<std::string>(), "/space/cell_type");
+    settings.framing.by =
+        models::parse_framing(json.at("framing").at("by").get<std::string>(), "/framing/by");
   } catch (const Json::exception& error) {
     throw InputError(file, "settings", error.what(), "the settings of a search");
   }

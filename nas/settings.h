@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/data/dataset.h"
 #include "models/snasnet_spec.h"
 #include "nas/genotype.h"
 #include "nas/limits.h"
@@ -26,6 +27,7 @@ models::SnasnetSpec default_spec();
 /// Everything that decides a search's result, apart from the chip.
 struct SearchSettings {
   std::string dataset = "cifar10";
+  models::Framing framing;                    ///< of event recordings; a frame for each timestep
   models::SnasnetSpec spec = default_spec();  ///< its cells are the candidates'
   CellType cell_type = CellType::kBackward;
   bool shared_cell = true;
@@ -41,14 +43,11 @@ struct SearchSettings {
   Limits limits;
 };
 
-struct DatasetSizes {
-  std::int64_t train = 0, test = 0;
-};
-/// Images that a dataset has. Throws InputError for an unknown one.
-DatasetSizes sizes_of(const std::string& dataset);
-
-/// Throws InputError (command line, option) for a value out of its range.
+/// Throws InputError (command line, option) for a value out of its range, whatever the dataset.
 void check(const SearchSettings& settings);
+/// Takes the network's input and classes from the dataset. Throws InputError for what the dataset does not
+/// have or the network cannot take.
+void fit_to(SearchSettings& settings, const models::Dataset& dataset);
 
 /// One JSON object, keys sorted, numbers that read back exactly: equal settings, equal text.
 std::string to_json(const SearchSettings& settings);

@@ -15,9 +15,10 @@
 #include <utility>
 #include <vector>
 
-#include "models/dataset.h"
-#include "models/lif.h"
-#include "models/snasnet.h"
+#include "models/batches.h"
+#include "models/data/dataset.h"
+#include "models/networks.h"
+#include "models/neurons.h"
 #include "models/threads.h"
 #include "nas/genotype.h"
 #include "nas/sahd.h"
@@ -101,7 +102,7 @@ std::string name_of(const Json& reference, const CellMatrix& matrix) {
 }
 
 /// The numbers of narrow_float64.json: one splitmix64 stream over all weights, in parameter order.
-void set_reference_weights(models::SnasnetImpl& net, std::uint64_t seed) {
+void set_reference_weights(models::GraphNetImpl& net, std::uint64_t seed) {
   const at::NoGradGuard no_grad;
   std::uint64_t k = 0;
   for (auto& item : net.named_parameters()) {
@@ -119,7 +120,7 @@ void set_reference_weights(models::SnasnetImpl& net, std::uint64_t seed) {
   }
 }
 
-void check_parameters(Check& check, models::SnasnetImpl& net, const Json& expected) {
+void check_parameters(Check& check, models::GraphNetImpl& net, const Json& expected) {
   const auto parameters = net.named_parameters();
   check.equal("number of parameter tensors", parameters.size(), expected.size());
   for (std::size_t i = 0; i < std::min(parameters.size(), expected.size()); ++i) {
@@ -203,17 +204,21 @@ bool check_repeat(Check& check, const std::string& which, const Json& expected,
 
 int verify_narrow(const Json& json, const std::string& data_dir, std::ostream& out) {
   const Json& about = json.at("about");
-  const models::Dataset dataset = models::load_cifar10_test(data_dir);
+  models::DatasetOptions options;
+  options.dir = data_dir;
+  options.train = false;
+  const models::Dataset dataset = models::open_dataset("cifar10", options);
   const auto batch = about.at("batch").get<std::int64_t>();
   SnasnetSpec spec;
   const Json& widths = about.at("widths");
   spec.channels = widths.at("stem_and_cell1").get<std::int64_t>();
   spec.hidden = widths.at("hidden").get<std::int64_t>();
+  spec.dropout = 0;
   spec.classes = 10;
   spec.votes = widths.at("final").get<std::int64_t>() / spec.classes;
   spec.timesteps = about.at("timesteps").get<int>();
-  spec.tau = about.at("tau").get<double>();
-  spec.threshold = about.at("threshold").get<double>();
+  spec.neuron.tau = about.at("tau").get<double>();
+  spec.neuron.threshold = about.at("threshold").get<double>();
   spec.second_pool = about.at("second_avgpooling").get<std::int64_t>();
   if (spec.channels < 1 || spec.hidden < 0 || spec.votes < 1 || spec.timesteps < 1 || spec.second_pool < 1)
     throw std::invalid_argument("\"about\" with a width, pooling or number of timesteps below 1");
@@ -224,36 +229,39 @@ int verify_narrow(const Json& json, const std::string& data_dir, std::ostream& o
     place() = "/references/" + std::to_string(number++);
     spec.cell1 = spec.cell2 = matrix_of(reference.at("matrix"));
     Check check(name_of(reference, spec.cell1));
-    models::Snasnet net(spec, 1, false);
+    models::GraphNet net(models::snasnet(spec), 1, false);
     set_reference_weights(*net, 1);
     net->to(at::kDouble);
     net->train();
-    net->dropout = 0;
+    net->stepwise = true;
     net->keep_state = true;  // as the released scoring loop
     check_parameters(check, *net, reference.at("parameters"));
     check.equal("parameters", net->num_parameters(), reference.at("params").get<std::int64_t>());
-    check.equal("LIF modules", net->num_lif_modules(), reference.at("lif_modules").get<std::int64_t>());
+    check.equal("LIF modules", static_cast<std::int64_t>(models::released_lifs(spec).size()),
+                reference.at("lif_modules").get<std::int64_t>());
     double score = 0;
     const Json& repeats = list_of(reference, "repeats");
-    if (batch < 1 || batch > dataset.test.size() / static_cast<std::int64_t>(repeats.size()))
+    if (batch < 1 || batch > dataset.test->size() / static_cast<std::int64_t>(repeats.size()))
       throw std::invalid_argument(std::to_string(repeats.size()) + " repeats of batch " +
                                   std::to_string(batch) + ", but there are " +
-                                  std::to_string(dataset.test.size()) + " images");
+                                  std::to_string(dataset.test->size()) + " images");
     bool exact = true;
     for (std::size_t r = 0; r < repeats.size(); ++r) {
       std::vector<Call> calls;
       SahdKernel kernel;
       at::Tensor per_sample = at::zeros({batch}, at::kDouble);
-      net->observer = [&](const std::string& module, int, const at::Tensor& spikes,
-                          const at::Tensor& membrane) {
-        const at::Tensor near = (membrane - spec.threshold).abs().lt(1e-5);
+      const auto told = [&](const std::string& module, int, const at::Tensor& spikes,
+                            const at::Tensor& membrane) {
+        const at::Tensor near = (membrane - spec.neuron.threshold).abs().lt(1e-5);
         calls.push_back({module, static_cast<std::int64_t>(spikes.sum().item<double>()),
                          spikes.numel() / spikes.size(0), near.sum().item<std::int64_t>()});
         per_sample += spikes.flatten(1).sum(1);
         kernel.add(spikes);
       };
-      const at::Tensor images = dataset.test.images.narrow(0, static_cast<std::int64_t>(r) * batch, batch);
-      const at::Tensor output = net->forward(models::normalise(images, dataset).to(at::kDouble));
+      net->observer = in_released_order(spec, told);
+      const auto images =
+          models::read_batch(dataset, *dataset.test, static_cast<std::int64_t>(r) * batch, batch);
+      const at::Tensor output = net->forward(images.input.to(at::kDouble));
       exact = check_repeat(check, "repeat " + std::to_string(r + 1), repeats.at(r), calls, kernel, per_sample,
                            output, score) &&
               exact;
@@ -293,12 +301,44 @@ SnasnetSpec full_spec(const std::string& dataset) {
 }
 
 /// Parameters under a module's name.
-std::int64_t count_under(const models::SnasnetImpl& net, const std::string& prefix) {
+std::int64_t count_under(const models::GraphNetImpl& net, const std::string& prefix) {
   std::int64_t count = 0;
   for (const auto& item : net.named_parameters()) {
     if (item.key().compare(0, prefix.size(), prefix) == 0) count += item.value().numel();
   }
   return count;
+}
+
+/// [stage, output shape for two samples] of the released module's parts.
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> stage_shapes(
+    const models::Architecture& architecture, const SnasnetSpec& spec) {
+  std::map<std::string, std::vector<std::int64_t>> shapes;
+  const auto layer_shapes = models::layer_shapes(architecture);
+  for (std::size_t i = 0; i < layer_shapes.size(); ++i) {
+    auto& shape = shapes[architecture.layers[i].name];
+    shape = layer_shapes[i];
+    shape.insert(shape.begin(), 2);
+  }
+  const bool hidden = spec.hidden > 0;
+  std::vector<std::pair<std::string, std::string>> layers{
+      {"stem", "stem.bn"},
+      {"cell1", "cell1.node3"},
+      {"downconv1", "reduce.bn2"},
+      {"resdownsample1", "reduce.pool"},
+      {"cell2", "cell2.node3"},
+      {"last_act", "last.lif"},
+      {"resdownsample2", spec.second_pool > 1 ? "last.pool" : "last.lif"},
+      {"classifier.0", "flatten"}};
+  if (hidden) {
+    layers.emplace_back("classifier.1", "fc1");
+    layers.emplace_back("classifier.2", "fc1.lif");
+  }
+  layers.emplace_back(hidden ? "classifier.3" : "classifier.1", "fc2");
+  layers.emplace_back("classifier", "fc2");
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> stages;
+  for (const auto& [stage, layer] : layers) stages.emplace_back(stage, shapes.at(layer));
+  stages.push_back({"boost", {2, 1, spec.classes}});
+  return stages;
 }
 
 int verify_shapes(const Json& json, std::ostream& out) {
@@ -311,8 +351,10 @@ int verify_shapes(const Json& json, std::ostream& out) {
     spec.second_pool = reference.at("second_avgpooling").get<std::int64_t>();
     spec.cell1 = spec.cell2 = matrix_of(reference.at("matrix"));
     Check check(dataset + " " + name_of(reference, spec.cell1));
-    models::Snasnet net(spec, 1, false);
-    const std::int64_t parameters = net->num_parameters(), lifs = net->num_lif_modules();
+    const models::Architecture architecture = models::snasnet(spec);
+    models::GraphNet net(architecture, 1, false);
+    const auto lifs = static_cast<std::int64_t>(models::released_lifs(spec).size());
+    const std::int64_t parameters = net->num_parameters();
     check.equal("parameters", parameters, reference.at("params").get<std::int64_t>());
     check.equal("parameters of cell 1", count_under(*net, "cell1."),
                 reference.at("params_cell1").get<std::int64_t>());
@@ -321,10 +363,7 @@ int verify_shapes(const Json& json, std::ostream& out) {
     check.equal("LIF modules", lifs, reference.at("lif_modules").get<std::int64_t>());
     check.note(std::to_string(parameters) + " parameters, " + std::to_string(lifs) + " LIF modules");
     if (reference.contains("shapes_batch2")) {
-      const at::NoGradGuard no_grad;
-      for (auto& parameter : net->parameters()) parameter.zero_();  // shapes only
-      const auto stages =
-          net->stage_shapes(at::zeros({2, spec.input_channels, spec.input_size, spec.input_size}));
+      const auto stages = stage_shapes(architecture, spec);
       const Json& expected = reference.at("shapes_batch2");
       check.equal("stages", stages.size(), expected.size());
       for (std::size_t i = 0; i < std::min(stages.size(), expected.size()); ++i) {
@@ -417,16 +456,15 @@ int verify_lif(const Json& item, std::ostream& out) {
   const at::Tensor spikes = rows_of(item.at("spikes")), after = rows_of(item.at("v_after_reset"));
   for (const at::Tensor* other : {&spikes, &after})
     if (other->sizes() != input.sizes()) throw std::invalid_argument("spikes or membranes unlike the input");
-  at::Tensor membrane, loss = at::zeros({}, at::kDouble);
-  double worst = 0;
+  models::NeuronParameters wanted;
+  wanted.all_membranes = true;
+  const models::NeuronOutput output = models::run_neurons(input, {}, {}, wanted);
   for (std::int64_t t = 0; t < input.size(0); ++t) {
-    const models::LifStep step = models::lif_step(input[t], membrane, 4.0 / 3.0, 1.0);
-    membrane = step.membrane;
-    check.require(at::equal(step.spikes, spikes[t]), "spikes of step " + std::to_string(t));
-    worst = std::max(worst, largest((membrane * (1 - step.spikes)).detach() - after[t]));
-    const at::Tensor weight = at::arange(1, input.size(1) + 1, at::kDouble) * static_cast<double>(t + 1);
-    loss = loss + (weight * step.spikes).sum();
+    check.require(at::equal(output.spikes[t], spikes[t]), "spikes of step " + std::to_string(t));
   }
+  const double worst = largest((output.membranes * (1 - output.spikes)).detach() - after);
+  const at::Tensor steps = at::arange(1, input.size(0) + 1, at::kDouble).unsqueeze(1);
+  const at::Tensor loss = (at::arange(1, input.size(1) + 1, at::kDouble) * steps * output.spikes).sum();
   check.note("membranes off by " + text_of(worst));
   check.require(worst <= kExact, "membranes");
   loss.backward();
@@ -443,9 +481,11 @@ int verify_surrogate(const Json& item, std::ostream& out) {
     throw std::invalid_argument("\"x\" and \"grad\" of different lengths");
   for (std::size_t i = 0; i < item.at("x").size(); ++i) {
     // tau = 1 makes the membrane equal the input: x is the distance from the threshold.
-    const at::Tensor input = at::full({1}, 1 + item.at("x").at(i).get<double>(), at::kDouble);
+    const at::Tensor input = at::full({1, 1}, 1 + item.at("x").at(i).get<double>(), at::kDouble);
     input.set_requires_grad(true);
-    models::lif_step(input, {}, 1.0, 1.0).spikes.sum().backward();
+    models::NeuronSpec spec;
+    spec.tau = 1;
+    models::run_neurons(input, {}, spec).spikes.sum().backward();
     worst = std::max(worst, std::abs(input.grad().item<double>() - item.at("grad").at(i).get<double>()));
   }
   check.note(std::to_string(item.at("x").size()) + " derivatives, off by " + text_of(worst));

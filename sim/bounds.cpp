@@ -118,19 +118,19 @@ class Bounder {
   void count_stage(const Stage& s, std::int64_t needed_items, Busy& whole, Busy& needed) {
     const std::int64_t items = std::int64_t{s.timesteps} * s.items();
     if (s.kind == StageKind::kNode) {
-      const auto lifs = static_cast<std::int64_t>(s.lifs.size());
+      const std::int64_t passes = s.neuron_passes(), states = s.neuron_states();
       const Cycle item =
-          timing_.tile_period * (lifs > 0 ? lifs * ceil_div(s.channels, chip_.neuron_unit.lanes)
-                                          : ceil_div(s.channels, chip_.node_adder.lanes));
+          timing_.tile_period * (passes > 0 ? passes * ceil_div(s.channels, chip_.neuron_unit.lanes)
+                                            : ceil_div(s.channels, chip_.node_adder.lanes));
       whole.neurons += items * item;
       needed.neurons += needed_items * item;
       bool holds_static = false;
       for (int f : s.inputs) holds_static = holds_static || (flow(f).is_static && !s.is_static);
       const std::int64_t channels = items * s.channels;
       events_[Component::kNodeMemoryRead] += channels * chip_.node_adder.value_bits * (holds_static ? 2 : 1);
-      events_[Component::kNeuronUnit] += lifs * channels;
-      events_[Component::kMembraneMemoryRead] += lifs * channels * chip_.neuron_unit.membrane_bits;
-      events_[Component::kMembraneMemoryWrite] += lifs * channels * chip_.neuron_unit.membrane_bits;
+      events_[Component::kNeuronUnit] += passes * channels;
+      events_[Component::kMembraneMemoryRead] += states * channels * chip_.neuron_unit.membrane_bits;
+      events_[Component::kMembraneMemoryWrite] += states * channels * chip_.neuron_unit.membrane_bits;
       return;
     }
     const auto& input = flow(s.inputs.at(0));

@@ -22,6 +22,8 @@ build_packages=(
   g++ cmake ninja-build ccache pkg-config
   libsystemc-dev libtorch-dev nlohmann-json3-dev libboost-program-options-dev
   libhdf5-dev libsqlitecpp-dev libsqlite3-dev libgtest-dev
+  libjpeg62-turbo-dev zlib1g-dev libzip-dev # data sets: JPEG, gzip, .npz
+  libjemalloc-dev # a training's heap
   libopenblas0-pthread # else LibTorch takes the reference BLAS (scores 4 times slower); the serial build is not thread-safe
 )
 # To build and run every test: h5py reads and writes our files in the interoperability tests, jsonschema checks the

@@ -28,7 +28,9 @@ std::string node_place(const std::string& name) { return "node '" + name + "'"; 
 
 std::int64_t Tensor::size() const { return shape_size(shape); }
 
-bool Node::spiking() const { return as<LifParams>() || as<IfParams>() || as<ThresholdParams>(); }
+bool Node::spiking() const {
+  return as<LifParams>() || as<IfParams>() || as<CubaLifParams>() || as<ThresholdParams>();
+}
 
 const char* Node::type() const {
   struct Name {
@@ -38,6 +40,7 @@ const char* Node::type() const {
     const char* operator()(const LinearParams& p) const { return p.bias.data.empty() ? "Linear" : "Affine"; }
     const char* operator()(const LifParams&) const { return "LIF"; }
     const char* operator()(const IfParams&) const { return "IF"; }
+    const char* operator()(const CubaLifParams&) const { return "CubaLIF"; }
     const char* operator()(const Pool2dParams& p) const { return p.average ? "AvgPool2d" : "SumPool2d"; }
     const char* operator()(const FlattenParams&) const { return "Flatten"; }
     const char* operator()(const ScaleParams&) const { return "Scale"; }
@@ -78,6 +81,11 @@ std::vector<std::pair<const char*, Tensor*>> elementwise_parameters(Node& node) 
   if (auto* p = node.as<IfParams>()) {
     return {{"r", &p->r}, {"v_threshold", &p->v_threshold}, {"v_reset", &p->v_reset}};
   }
+  if (auto* p = node.as<CubaLifParams>()) {
+    return {{"tau_syn", &p->tau_syn}, {"tau_mem", &p->tau_mem}, {"r", &p->r},
+            {"v_leak", &p->v_leak},   {"w_in", &p->w_in},       {"v_threshold", &p->v_threshold},
+            {"v_reset", &p->v_reset}};
+  }
   if (auto* p = node.as<ScaleParams>()) return {{"scale", &p->scale}};
   if (auto* p = node.as<ThresholdParams>()) return {{"threshold", &p->threshold}};
   return {};
@@ -87,6 +95,24 @@ std::vector<std::pair<const char*, const Tensor*>> elementwise_parameters(const 
   // Only pointers are made: nothing is changed through them.
   const auto parameters = elementwise_parameters(const_cast<Node&>(node));
   return {parameters.begin(), parameters.end()};
+}
+
+std::optional<FiringRule> firing_rule(const Node& node) {
+  if (const auto* p = node.as<LifParams>()) return FiringRule{p->spike_at_threshold, p->soft_reset};
+  if (const auto* p = node.as<IfParams>()) return FiringRule{p->spike_at_threshold, p->soft_reset};
+  if (const auto* p = node.as<CubaLifParams>()) return FiringRule{p->spike_at_threshold, p->soft_reset};
+  return std::nullopt;
+}
+
+void set_firing_rule(Node& node, const FiringRule& rule) {
+  const auto set = [&](auto* params) {
+    if (params == nullptr) return;
+    params->spike_at_threshold = rule.spike_at_threshold;
+    params->soft_reset = rule.soft_reset;
+  };
+  set(node.as<LifParams>());
+  set(node.as<IfParams>());
+  set(node.as<CubaLifParams>());
 }
 
 float broadcast_value(const Tensor& parameter, const Shape& shape, std::int64_t i) {
@@ -248,8 +274,10 @@ void hash_node(Hasher& hash, const Node& node, const Shape& shape) {
     hash.number(p->start_dim);
     hash.number(p->end_dim);
   }
-  if (const auto* p = node.as<LifParams>()) hash.number(p->spike_at_threshold ? 1 : 0);
-  if (const auto* p = node.as<IfParams>()) hash.number(p->spike_at_threshold ? 1 : 0);
+  if (const auto rule = firing_rule(node)) {
+    hash.number(rule->spike_at_threshold ? 1 : 0);
+    if (rule->soft_reset) hash.text("soft_reset");  // hard resets keep the hash that they always had
+  }
   for (const auto& [name, parameter] : elementwise_parameters(node)) {
     hash.text(name);
     hash.broadcast(*parameter, shape);

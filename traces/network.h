@@ -50,16 +50,28 @@ struct LinearParams {
   std::optional<QuantisedWeight> quantised;
 };
 /// tau dv/dt = (v_leak - v) + r * input, forward Euler with step dt:  v += dt/tau * ((v_leak - v) + r * x).
-/// Spike when v >= v_threshold (`spike_at_threshold`) or v > v_threshold (NIR's rule), then v = v_reset.
+/// Spike when v >= v_threshold (`spike_at_threshold`) or v > v_threshold (NIR's rule), then v = v_reset, or
+/// v -= v_threshold (`soft_reset`).
 /// Each parameter holds one value, one per channel or one per neuron.
 struct LifParams {
   Tensor tau, r, v_leak, v_threshold, v_reset;
   bool spike_at_threshold = true;
+  bool soft_reset = false;  ///< v -= v_threshold instead of v = v_reset
 };
-/// NIR IF: dv/dt = r * input.
+/// NIR IF: v += r * input. r counts per timestep: frameworks take no dt into account, or write r = 1/dt,
+/// which `spikeloop import` turns into 1.
 struct IfParams {
   Tensor r, v_threshold, v_reset;
   bool spike_at_threshold = true;
+  bool soft_reset = false;  ///< v -= v_threshold instead of v = v_reset
+};
+/// NIR CubaLIF, two states per neuron, each forward Euler with step dt, the current first:
+///   I += dt/tau_syn * (w_in * x - I);  v += dt/tau_mem * ((v_leak - v) + r * I)
+/// Spike and reset of v as in LifParams; I stays. snnTorch's Synaptic with its exporter's r and w_in.
+struct CubaLifParams {
+  Tensor tau_syn, tau_mem, r, v_leak, w_in, v_threshold, v_reset;
+  bool spike_at_threshold = true;
+  bool soft_reset = false;  ///< v -= v_threshold instead of v = v_reset
 };
 /// average: sum / (ky*kx), padding counted (as PyTorch's default); otherwise the sum.
 struct Pool2dParams {
@@ -79,7 +91,7 @@ struct ThresholdParams {
 };
 
 using NodeParams = std::variant<InputParams, OutputParams, Conv2dParams, LinearParams, LifParams, IfParams,
-                                Pool2dParams, FlattenParams, ScaleParams, ThresholdParams>;
+                                CubaLifParams, Pool2dParams, FlattenParams, ScaleParams, ThresholdParams>;
 
 struct Node {
   std::string name;
@@ -92,7 +104,7 @@ struct Node {
   T* as() {
     return std::get_if<T>(&params);
   }
-  bool spiking() const;      ///< LIF, IF or Threshold: its output is 1 bit
+  bool spiking() const;      ///< LIF, IF, CubaLIF or Threshold: its output is 1 bit
   const char* type() const;  ///< NIR's name of the type: "Conv2d", "LIF", ...
 };
 
@@ -112,6 +124,9 @@ struct Network {
   /// input_scale).
   float input_scale = 0;  ///< 0 = input not quantised
   int input_bits = 0;     ///< two's complement bits
+  /// What it was trained on: "rate": images as random spikes; else how event recordings were cut into frames,
+  /// such as "count,binary" (models/data/dataset.h). "" = unknown.
+  std::string input_code;
 
   int find(const std::string& name) const;      ///< index, or -1
   std::vector<int> inputs_of(int node) const;   ///< source nodes in edge order, with repeats
@@ -125,6 +140,10 @@ std::vector<std::vector<std::int64_t>> infer_shapes(const Network& network, cons
 /// Checks the graph: names unique, one Input, at least one Output, every node reached from the Input,
 /// cycles closed by backward edges only, weight and parameter sizes fit the shapes. Throws InputError.
 void validate(const Network& network, const std::string& file);
+
+/// For what runs a network: throws InputError for one whose number of timesteps is unknown, as in files of
+/// others.
+void require_timesteps(const Network& network, const std::string& file);
 
 /// Nodes in an order in which every forward edge goes from earlier to later; ties by index.
 std::vector<int> topological_order(const Network& network);

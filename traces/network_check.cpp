@@ -310,10 +310,15 @@ void check_quantised(const std::string& file, const Node& node, const QuantisedW
 void check_values(const std::string& file, const Node& node) {
   for (const auto& [name, parameter] : elementwise_parameters(node))
     check_finite(file, node, name, *parameter);
-  if (const auto* p = node.as<LifParams>()) {
-    if (!std::all_of(p->tau.data.begin(), p->tau.data.end(), [](float tau) { return tau > 0; })) {
-      fail(file, node, "a tau that is not positive", "time constants in seconds above 0");
-    }
+  const auto check_tau = [&](const char* name, const Tensor& tau) {
+    if (!std::all_of(tau.data.begin(), tau.data.end(), [](float t) { return t > 0; }))
+      fail(file, node, std::string("a ") + name + " that is not positive",
+           "time constants in seconds above 0");
+  };
+  if (const auto* p = node.as<LifParams>()) check_tau("tau", p->tau);
+  if (const auto* p = node.as<CubaLifParams>()) {
+    check_tau("tau_syn", p->tau_syn);
+    check_tau("tau_mem", p->tau_mem);
   }
   if (const Tensor* weight = weight_of(node)) {
     check_finite(file, node, "weight", *weight);
@@ -394,6 +399,12 @@ std::vector<std::vector<std::int64_t>> infer_shapes(const Network& network, cons
     }
   }
   return shapes;
+}
+
+void require_timesteps(const Network& network, const std::string& file) {
+  if (network.timesteps >= 1) return;
+  throw InputError(file, "timesteps", "none, as in files that others wrote",
+                   "at least 1: spikeloop import --timesteps T --out FILE adds them");
 }
 
 void validate(const Network& network, const std::string& file) {

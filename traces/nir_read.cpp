@@ -1,14 +1,13 @@
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <map>
-#include <optional>
 #include <set>
 #include <utility>
 
 #include "traces/network_shapes.h"
 #include "traces/nir.h"
 #include "traces/nir_metadata.h"
+#include "traces/nir_read_node.h"
 #include "traces/support/error.h"
 #include "traces/support/hdf5_io.h"
 #include "traces/support/trial_read.h"
@@ -17,230 +16,8 @@ namespace spikeloop::traces {
 
 namespace {
 
-using Pair = std::array<std::int64_t, 2>;
-
 constexpr const char* kKind = "a NIR file (HDF5)";
 constexpr int kMaxNesting = 32;
-const char* const kSupported =
-    "one of Input, Output, Conv2d, Linear, Affine, LIF, IF, AvgPool2d, SumPool2d, Flatten, Scale, Threshold, "
-    "NIRGraph";
-
-// --- parameters of one node
-// ------------------------------------------------------------------------------------
-
-Tensor read_tensor(hid_t group, const char* name, const h5::Where& where) {
-  Tensor t;
-  t.data = h5::read_floats(group, name, where, t.shape);
-  for (std::size_t i = 0; i < t.data.size(); ++i) {
-    if (std::isfinite(t.data[i])) continue;
-    h5::fail(where.in(name),
-             std::string(std::isnan(t.data[i]) ? "NaN" : "inf") + " at element " + std::to_string(i),
-             "finite numbers (in float32)");
-  }
-  return t;
-}
-
-std::vector<std::int64_t> read_shape(hid_t group, const h5::Where& where) {
-  std::vector<std::int64_t> dimensions;
-  std::vector<std::int64_t> shape = h5::read_integers(group, "shape", where, dimensions);
-  if (dimensions.size() > 1)
-    h5::fail(where.in("shape"), "shape " + shape_text(dimensions), "a list of sizes");
-  return shape;
-}
-
-/// One number stands for both directions.
-Pair read_pair(hid_t group, const char* name, const h5::Where& where) {
-  std::vector<std::int64_t> shape;
-  const std::vector<std::int64_t> values = h5::read_integers(group, name, where, shape);
-  if (values.size() == 1) return {values[0], values[0]};
-  if (values.size() == 2) return {values[0], values[1]};
-  h5::fail(where.in(name), std::to_string(values.size()) + " integers", "1, or 2 (y, x)");
-}
-
-/// "same" keeps the size at stride 1; it is symmetric only when dilation * (kernel - 1) is even.
-Pair resolve_padding(const std::string& word, const Conv2dParams& p, const h5::Where& where) {
-  if (word == "valid") return {0, 0};
-  if (word != "same") h5::fail(where, "\"" + word + "\"", "\"same\", \"valid\" or numbers");
-  Pair padding{};
-  for (std::size_t i = 0; i < 2; ++i) {
-    const std::int64_t total = p.dilation[i] * (p.weight.shape[2 + i] - 1);
-    if (p.stride[i] != 1 || total % 2 != 0) {
-      h5::fail(where,
-               "\"same\" with stride " + std::to_string(p.stride[i]) + " and kernel " +
-                   std::to_string(p.weight.shape[2 + i]),
-               "stride 1 and a kernel that pads both sides alike, or padding as numbers");
-    }
-    padding[i] = total / 2;
-  }
-  return padding;
-}
-
-Conv2dParams read_conv2d(hid_t group, const h5::Where& where) {
-  Conv2dParams p;
-  p.weight = read_tensor(group, "weight", where);
-  if (p.weight.shape.size() != 4) {
-    h5::fail(where.in("weight"), "shape " + shape_text(p.weight.shape), "[Co, Ci, Ky, Kx]");
-  }
-  p.bias = read_tensor(group, "bias", where);
-  p.stride = read_pair(group, "stride", where);
-  p.dilation = read_pair(group, "dilation", where);
-  p.groups = h5::read_integer(group, "groups", where);
-  if (h5::is_string(group, "padding")) {
-    p.padding = resolve_padding(h5::read_string(group, "padding", where), p, where.in("padding"));
-  } else {
-    p.padding = read_pair(group, "padding", where);
-  }
-  if (h5::has(group, "input_shape")) p.input_shape = read_pair(group, "input_shape", where);
-  return p;
-}
-
-LinearParams read_linear(hid_t group, bool affine, const h5::Where& where) {
-  LinearParams p;
-  p.weight = read_tensor(group, "weight", where);
-  if (affine) p.bias = read_tensor(group, "bias", where);
-  return p;
-}
-
-Pool2dParams read_pool(hid_t group, bool average, const h5::Where& where) {
-  Pool2dParams p;
-  p.average = average;
-  p.kernel = read_pair(group, "kernel_size", where);
-  p.stride = read_pair(group, "stride", where);
-  p.padding = read_pair(group, "padding", where);
-  return p;
-}
-
-Tensor read_v_reset(hid_t group, const h5::Where& where) {
-  return h5::has(group, "v_reset") ? read_tensor(group, "v_reset", where) : Tensor{{1}, {0}};
-}
-
-NodeParams read_params(hid_t group, const std::string& type, const h5::Where& where) {
-  if (type == "Input") return InputParams{read_shape(group, where)};
-  if (type == "Output") return OutputParams{read_shape(group, where)};
-  if (type == "Conv2d") return read_conv2d(group, where);
-  if (type == "Linear" || type == "Affine") return read_linear(group, type == "Affine", where);
-  if (type == "AvgPool2d" || type == "SumPool2d") return read_pool(group, type == "AvgPool2d", where);
-  if (type == "Flatten") {
-    return FlattenParams{h5::read_integer(group, "start_dim", where),
-                         h5::read_integer(group, "end_dim", where)};
-  }
-  if (type == "Scale") return ScaleParams{read_tensor(group, "scale", where)};
-  if (type == "Threshold") return ThresholdParams{read_tensor(group, "threshold", where)};
-  if (type == "LIF") {
-    return LifParams{read_tensor(group, "tau", where),    read_tensor(group, "r", where),
-                     read_tensor(group, "v_leak", where), read_tensor(group, "v_threshold", where),
-                     read_v_reset(group, where),          false};
-  }
-  if (type == "IF") {
-    return IfParams{read_tensor(group, "r", where), read_tensor(group, "v_threshold", where),
-                    read_v_reset(group, where), false};
-  }
-  h5::fail(where, "type " + type, kSupported);
-}
-
-// --- our metadata
-// ----------------------------------------------------------------------------------------------
-
-/// The float weights must still be the integers times scale: another program may have changed one of the two.
-void check_dequantised(const QuantisedWeight& q, const Tensor& weight, const h5::Where& where) {
-  if (q.value.size() != weight.data.size() || q.scale.empty()) return;  // validate says it better
-  const std::size_t per_scale = std::max<std::size_t>(weight.data.size() / q.scale.size(), 1);
-  for (std::size_t i = 0; i < q.value.size(); ++i) {
-    const float scale = q.scale[std::min(i / per_scale, q.scale.size() - 1)];
-    const float expected = scale * static_cast<float>(q.value[i]);
-    if (std::fabs(weight.data[i] - expected) > 0.01F * scale) {
-      h5::fail(where,
-               "weight " + std::to_string(weight.data[i]) + " at element " + std::to_string(i) +
-                   " beside the quantised value " + std::to_string(expected),
-               "weights as quantised (remove the metadata, or quantise again)");
-    }
-  }
-}
-
-std::optional<QuantisedWeight> read_quantised(hid_t metadata, const Tensor& weight, const h5::Where& where) {
-  if (!h5::has(metadata, meta::kQuantisedBits)) return std::nullopt;
-  QuantisedWeight q;
-  const std::int64_t bits = h5::read_integer(metadata, meta::kQuantisedBits, where);
-  if (bits < 2 || bits > 8) h5::fail(where.in(meta::kQuantisedBits), std::to_string(bits), "2 to 8");
-  q.bits = static_cast<int>(bits);
-  std::vector<std::int64_t> shape;
-  q.scale = h5::read_floats(metadata, meta::kQuantisedScale, where, shape);
-  for (const std::int64_t v : h5::read_integers(metadata, meta::kQuantisedValues, where, shape)) {
-    if (v < -127 || v > 127) h5::fail(where.in(meta::kQuantisedValues), std::to_string(v), "-127 to 127");
-    q.value.push_back(static_cast<std::int8_t>(v));
-  }
-  check_dequantised(q, weight, where);
-  return q;
-}
-
-/// The form that an elementwise parameter had before it was written in full.
-struct WrittenInFull {
-  std::string node, parameter;
-  std::vector<std::int64_t> shape;
-};
-
-/// Undoes the writing of one value, or one per channel, for every neuron of `out`. Values changed since stay
-/// in full.
-void compact(Tensor& t, const std::vector<std::int64_t>& shape, const Shape& out) {
-  const auto full = static_cast<std::int64_t>(t.data.size());
-  std::int64_t count = 1;
-  for (const std::int64_t n : shape) {
-    if (n < 1 || n > full / count) return;
-    count *= n;
-  }
-  if (count != 1 && count != full && (out.size() != 3 || count != out[0])) return;
-  Tensor small{shape, {}};
-  for (std::int64_t i = 0; i < count; ++i) {
-    small.data.push_back(t.data[static_cast<std::size_t>(i * (full / count))]);
-  }
-  for (std::int64_t i = 0; i < full; ++i) {
-    const float value = small.data[static_cast<std::size_t>(i / (full / count))];
-    const float here = t.data[static_cast<std::size_t>(i)];
-    if (value != here || std::signbit(value) != std::signbit(here)) return;
-  }
-  t = std::move(small);
-}
-
-void compact_all(Network& network, const std::vector<WrittenInFull>& list, const std::string& file) {
-  const std::vector<Shape> shapes = infer_shapes(network, file);
-  for (const WrittenInFull& item : list) {
-    const int node = network.find(item.node);
-    if (node < 0) continue;
-    for (const auto& [name, parameter] :
-         elementwise_parameters(network.nodes[static_cast<std::size_t>(node)])) {
-      if (name == item.parameter) compact(*parameter, item.shape, shapes[static_cast<std::size_t>(node)]);
-    }
-  }
-}
-
-void read_node_metadata(hid_t group, Node& node, std::vector<WrittenInFull>& in_full,
-                        const h5::Where& where) {
-  if (!h5::is_group(group, "metadata")) return;
-  const h5::Handle metadata = h5::open_group(group, "metadata", where);
-  const h5::Where at = where.in("metadata");
-  const auto flag = [&](const char* name) {
-    return h5::has(metadata.get(), name) && h5::read_integer(metadata.get(), name, at) != 0;
-  };
-  if (auto* p = node.as<LifParams>()) p->spike_at_threshold = flag(meta::kSpikeAtThreshold);
-  if (auto* p = node.as<IfParams>()) p->spike_at_threshold = flag(meta::kSpikeAtThreshold);
-  for (const auto& entry : elementwise_parameters(node)) {
-    const std::string key = std::string(entry.first) + meta::kShapeSuffix;
-    std::vector<std::int64_t> dimensions;
-    if (!h5::has(metadata.get(), key)) continue;
-    in_full.push_back({node.name, entry.first, h5::read_integers(metadata.get(), key, at, dimensions)});
-  }
-  if (auto* p = node.as<Conv2dParams>()) {
-    p->quantised = read_quantised(metadata.get(), p->weight, at);
-    const auto& bias = p->bias.data;
-    const bool zeros = std::all_of(bias.begin(), bias.end(), [](float b) { return b == 0; });
-    if (zeros && flag(meta::kNoBias)) p->bias = {};
-    if (flag(meta::kNoInputShape)) p->input_shape = {0, 0};
-  }
-  if (auto* p = node.as<LinearParams>()) p->quantised = read_quantised(metadata.get(), p->weight, at);
-}
-
-// --- the graph
-// -------------------------------------------------------------------------------------------------
 
 struct FlatEdge {
   std::string from, to;
@@ -272,7 +49,8 @@ std::vector<std::pair<std::string, std::string>> read_edges(hid_t graph, const h
 
 class GraphReader {
  public:
-  GraphReader(std::string file, bool ours) : file_(std::move(file)), ours_(ours) {}
+  GraphReader(std::string file, bool ours, NirFindings* findings)
+      : file_(std::move(file)), ours_(ours), findings_(findings) {}
 
   FlatGraph read(hid_t root) {
     read_graph(root, "", 0);
@@ -293,10 +71,12 @@ class GraphReader {
       const h5::Handle group = h5::open_group(nodes.get(), child, at);
       const std::string type = h5::read_string(group.get(), "type", at);
       if (type == "NIRGraph") {
+        note(name, "nested graph: its nodes are named " + name + ".<node>");
         nested[name] = read_graph(group.get(), name + ".", depth + 1);
         continue;
       }
       Node node{name, read_params(group.get(), type, at)};
+      note_parameters(group.get(), node);
       if (ours_) read_node_metadata(group.get(), node, flat_.in_full, at);
       if (type == "Input") own.inputs.push_back(name);
       if (type == "Output") own.outputs.push_back(name);
@@ -306,11 +86,69 @@ class GraphReader {
       }
     }
     const h5::Where edges_at = where.in("edges");
-    for (const auto& [from, to] : read_edges(graph, where)) {
+    auto edges = read_edges(graph, where);
+    if (findings_ != nullptr) repair_names(edges, h5::child_names(nodes.get(), where), prefix);
+    for (const auto& [from, to] : edges) {
       flat_.edges.push_back(
           {resolve(prefix + from, nested, false, edges_at), resolve(prefix + to, nested, true, edges_at)});
     }
     return own;
+  }
+
+  void note(const std::string& node, const std::string& what) {
+    if (findings_ != nullptr && !ours_) findings_->notes.push_back({node, what});
+  }
+
+  void note_parameters(hid_t group, Node& node) {
+    if (findings_ == nullptr || ours_) return;
+    for (const char* optional : {"v_reset", "w_in"}) {
+      for (const auto& entry : elementwise_parameters(node)) {
+        if (entry.first != std::string(optional) || h5::has(group, optional)) continue;
+        note(node.name, std::string("no ") + optional + ": " + (std::string(optional) == "w_in" ? "1" : "0"));
+      }
+    }
+    std::string single;
+    for (const auto& [name, parameter] : elementwise_parameters(node)) {
+      if (parameter->data.size() == 1 && h5::has(group, name))
+        single += (single.empty() ? "" : ", ") + std::string(name);
+    }
+    if (!single.empty()) note(node.name, "one value each for the whole layer: " + single);
+    if (node.as<Conv2dParams>() != nullptr) {
+      if (!h5::has(group, "input_shape")) note(node.name, "no input_shape: taken from the edges");
+      if (h5::is_string(group, "padding"))
+        note(node.name, "padding as a word: taken for " + padding_text(node));
+    }
+    auto* flatten = node.as<FlattenParams>();
+    if (flatten != nullptr && flatten->start_dim == 1) {
+      note(node.name, "start_dim 1 counts the batch, as PyTorch does and NIR does not: taken for 0, -1");
+      *flatten = {};
+    }
+  }
+
+  static std::string padding_text(const Node& node) {
+    const auto& padding = node.as<Conv2dParams>()->padding;
+    return shape_text({padding[0], padding[1]});
+  }
+
+  /// A name in edges that no node has means the one node that no edge names.
+  void repair_names(std::vector<std::pair<std::string, std::string>>& edges,
+                    const std::vector<std::string>& nodes, const std::string& prefix) {
+    std::set<std::string> unknown, idle(nodes.begin(), nodes.end());
+    for (const auto& [from, to] : edges) {
+      for (const std::string* end : {&from, &to}) {
+        if (std::find(nodes.begin(), nodes.end(), *end) == nodes.end()) unknown.insert(*end);
+        idle.erase(*end);
+      }
+    }
+    if (unknown.size() != 1 || idle.size() != 1) return;
+    const std::string& wrong = *unknown.begin();
+    const std::string& right = *idle.begin();
+    for (auto& [from, to] : edges) {
+      if (from == wrong) from = right;
+      if (to == wrong) to = right;
+    }
+    note(prefix + right, "edges name '" + wrong + "', which is not there: taken for '" + right +
+                             "', the only node without edges");
   }
 
   /// The flat node that an edge's end means: a nested graph stands for its Output (source) or Input (target).
@@ -318,7 +156,10 @@ class GraphReader {
                       const h5::Where& where) const {
     const auto graph = nested.find(name);
     if (graph == nested.end()) {
-      if (flat_.nodes.count(name) == 0) h5::fail(where, "an edge with '" + name + "'", "the name of a node");
+      if (flat_.nodes.count(name) == 0)
+        h5::fail(where, "an edge with '" + name + "'",
+                 findings_ != nullptr ? "the name of a node"
+                                      : "the name of a node (spikeloop import can mend it)");
       return name;
     }
     const std::vector<std::string>& ports = target ? graph->second.inputs : graph->second.outputs;
@@ -333,6 +174,7 @@ class GraphReader {
 
   std::string file_;
   bool ours_;
+  NirFindings* findings_;
   FlatGraph flat_;
 };
 
@@ -458,9 +300,11 @@ void read_graph_metadata(Network& network, hid_t metadata, const h5::Where& wher
   if (h5::has(metadata, meta::kDataset)) network.dataset = h5::read_string(metadata, meta::kDataset, where);
   if (h5::has(metadata, meta::kGenotype))
     network.genotype = h5::read_string(metadata, meta::kGenotype, where);
+  if (h5::has(metadata, meta::kInputCode))
+    network.input_code = h5::read_string(metadata, meta::kInputCode, where);
 }
 
-Network read_in_process(const std::string& path) {
+Network read_in_process(const std::string& path, NirFindings* findings) {
   const h5::Silence silence;
   const h5::Where top{path, "/"};
   const h5::Handle file = h5::open_file(path, kKind);
@@ -482,7 +326,13 @@ Network read_in_process(const std::string& path) {
     ours = true;
   }
 
-  FlatGraph graph = GraphReader(path, ours).read(root.get());
+  if (findings != nullptr) {
+    *findings = {};
+    findings->ours = ours;
+    findings->gives_dt = metadata.valid() && h5::has(metadata.get(), meta::kDt);
+    if (h5::has(file.get(), "version")) findings->version = h5::read_string(file.get(), "version", top);
+  }
+  FlatGraph graph = GraphReader(path, ours, findings).read(root.get());
   remove_ports(graph, path);
   const hid_t own = ours ? metadata.get() : -1;
   Network network = build(graph, node_order(own, graph, metadata_at), path);
@@ -502,9 +352,9 @@ Network read_in_process(const std::string& path) {
 
 }  // namespace
 
-Network read_nir(const std::string& path) {
-  try_in_child(path, kKind, [&] { read_in_process(path); });
-  return read_in_process(path);
+Network read_nir(const std::string& path, NirFindings* findings) {
+  try_in_child(path, kKind, [&] { read_in_process(path, findings); });
+  return read_in_process(path, findings);
 }
 
 }  // namespace spikeloop::traces

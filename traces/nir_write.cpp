@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -48,9 +49,26 @@ void write_quantised(Metadata& metadata, const QuantisedWeight& q, const Shape& 
   h5::write_int8(group, meta::kQuantisedValues, q.value, weight, where);
 }
 
+/// The same convolution with groups = 1: every output has weights for all inputs, 0 outside its group.
+Tensor without_groups(const Conv2dParams& p) {
+  const Shape& s = p.weight.shape;
+  Tensor dense{{s[0], s[1] * p.groups, s[2], s[3]}, {}};
+  dense.data.assign(static_cast<std::size_t>(dense.size()), 0.0F);
+  const std::int64_t own = s[1] * s[2] * s[3], outputs_per_group = s[0] / p.groups;
+  for (std::int64_t o = 0; o < s[0]; ++o) {
+    const auto to = dense.data.begin() + (o * p.groups + o / outputs_per_group) * own;
+    std::copy_n(p.weight.data.begin() + o * own, own, to);
+  }
+  return dense;
+}
+
 void write_conv2d(hid_t group, const Conv2dParams& p, const Shape& in, Metadata& metadata,
                   const h5::Where& where) {
-  h5::write_floats(group, "weight", p.weight.data, p.weight.shape, where);
+  // The reference library takes weight.shape[1] for the number of input channels whatever `groups` says, and
+  // its type check (nir.read's default) refuses the file. So what has groups is written without.
+  const Tensor weight = p.groups == 1 ? p.weight : without_groups(p);
+  h5::write_floats(group, "weight", weight.data, weight.shape, where);
+  if (p.groups != 1) h5::write_integer(metadata.group(), meta::kGroups, p.groups, metadata.where());
   // NIR has no convolution without bias.
   if (p.bias.data.empty()) {
     const std::vector<float> zeros(static_cast<std::size_t>(p.weight.shape[0]), 0.0F);
@@ -62,7 +80,7 @@ void write_conv2d(hid_t group, const Conv2dParams& p, const Shape& in, Metadata&
   write_pair(group, "stride", p.stride, where);
   write_pair(group, "padding", p.padding, where);
   write_pair(group, "dilation", p.dilation, where);
-  h5::write_integer(group, "groups", p.groups, where);
+  h5::write_integer(group, "groups", 1, where);
   write_pair(group, "input_shape", {in[1], in[2]}, where);
   if (p.input_shape[0] == 0) h5::write_integer(metadata.group(), meta::kNoInputShape, 1, metadata.where());
 }
@@ -105,11 +123,10 @@ void write_node(hid_t nodes, const Node& node, const Shape& in, const Shape& out
   for (const auto& [name, parameter] : elementwise_parameters(node)) {
     write_elementwise(group, name, *parameter, out, metadata, at);
   }
-  const auto* lif = node.as<LifParams>();
-  const auto* integrate = node.as<IfParams>();
-  if (lif != nullptr || integrate != nullptr) {
-    const bool at_threshold = lif != nullptr ? lif->spike_at_threshold : integrate->spike_at_threshold;
-    h5::write_integer(metadata.group(), meta::kSpikeAtThreshold, at_threshold ? 1 : 0, metadata.where());
+  if (const auto rule = firing_rule(node)) {
+    h5::write_integer(metadata.group(), meta::kSpikeAtThreshold, rule->spike_at_threshold ? 1 : 0,
+                      metadata.where());
+    if (rule->soft_reset) h5::write_integer(metadata.group(), meta::kSoftReset, 1, metadata.where());
   }
   if (const QuantisedWeight* q = quantised_of(node)) write_quantised(metadata, *q, weight_of(node)->shape);
 }
@@ -140,6 +157,7 @@ void write_graph_metadata(hid_t root, const Network& network, const h5::Where& w
   h5::write_string(group, meta::kGenotype, network.genotype, at);
   h5::write_real(group, meta::kInputScale, static_cast<double>(network.input_scale), at);
   h5::write_integer(group, meta::kInputBits, network.input_bits, at);
+  if (!network.input_code.empty()) h5::write_string(group, meta::kInputCode, network.input_code, at);
   write_pairs(group, meta::kBackwardEdges, edge_names(network, true), at);
   std::vector<std::string> order;
   for (const Node& node : network.nodes) order.push_back(node.name);

@@ -77,7 +77,7 @@ Cycle longest_silence(const Plan& plan, const ChipConfig& chip, const Timing& ti
     const Cycle window = s.signal < 0  ? 0
                          : s.whole_map ? s.weight_rows
                                        : taps * plan.signals[static_cast<std::size_t>(s.signal)].channels;
-    tiles = std::max(tiles, Cycle{s.channels} * std::max<Cycle>(taps, static_cast<Cycle>(s.lifs.size()) + 1));
+    tiles = std::max(tiles, Cycle{s.channels} * std::max<Cycle>(taps, Cycle{s.neuron_passes()} + 1));
     if (s.signal >= 0) tiles += window * plan.signals[static_cast<std::size_t>(s.signal)].bits;
   }
   for (const auto& f : plan.flows) {  // a bit a cycle through the smallest port

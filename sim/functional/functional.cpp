@@ -81,7 +81,8 @@ struct FunctionalChip::State {
   FunctionalReport report;
 
   // Of the sample in work, per network node.
-  std::vector<Map> value, previous, membrane;
+  std::vector<Map> value, previous;
+  std::vector<NeuronArray::State> neuron_state;
   std::vector<double> sums;
 
   State(const traces::Network& n, const Plan& p, const FunctionalOptions& o)
@@ -145,7 +146,7 @@ struct FunctionalChip::State {
       compute_layer(g, stimulus, timestep);
     } else if (node.spiking()) {
       PackedBits bits((g.size() + 63) / 64);
-      g.neurons.fire(input_of(g), membrane[index], bits);
+      g.neurons.fire(input_of(g), neuron_state[index], bits);
       if (g.needs_value) value[index] = values_of_bits(bits, g.size());
       stimulus.planes[static_cast<std::size_t>(g.signal)].push_back({std::move(bits)});
     } else if (const auto* pool = node.as<traces::Pool2dParams>()) {
@@ -245,7 +246,7 @@ FunctionalChip::Result FunctionalChip::run(const traces::TraceReader& trace, std
   const auto nodes = s.network.nodes.size();
   s.value.assign(nodes, {});
   s.previous.assign(nodes, {});
-  s.membrane.assign(nodes, {});
+  s.neuron_state.assign(nodes, {});
   for (auto& [node, layer] : s.layers) layer.start_sample(info.index);
   Map sum;
   const GraphNode* output = nullptr;

@@ -26,22 +26,39 @@ Map spread(const traces::Tensor& parameter, const GraphNode& node) {
   return map;
 }
 
+/// dt / tau, a timestep's share of the way to the target.
+Map rates(const traces::Tensor& tau, const GraphNode& node, double dt_s) {
+  Map rate = spread(tau, node);
+  for (float& value : rate) value = static_cast<float>(dt_s / static_cast<double>(value));
+  return rate;
+}
+
 NeuronArray neurons_of(const traces::Node& node, const GraphNode& graph_node, double dt_s) {
   NeuronArray neurons;
+  const auto membrane = [&](const auto& params) {
+    neurons.at_threshold = params.spike_at_threshold;
+    neurons.soft_reset = params.soft_reset;
+    neurons.gain = spread(params.r, graph_node);
+    neurons.threshold = spread(params.v_threshold, graph_node);
+    neurons.reset = spread(params.v_reset, graph_node);
+  };
   if (const auto* lif = node.as<traces::LifParams>()) {
+    membrane(*lif);
     neurons.leaky = true;
-    neurons.at_threshold = lif->spike_at_threshold;
-    neurons.rate = spread(lif->tau, graph_node);
-    for (float& value : neurons.rate) value = static_cast<float>(dt_s / static_cast<double>(value));
-    neurons.gain = spread(lif->r, graph_node);
+    neurons.rate = rates(lif->tau, graph_node, dt_s);
     neurons.leak = spread(lif->v_leak, graph_node);
-    neurons.threshold = spread(lif->v_threshold, graph_node);
-    neurons.reset = spread(lif->v_reset, graph_node);
   } else if (const auto* plain = node.as<traces::IfParams>()) {
-    neurons.at_threshold = plain->spike_at_threshold;
-    neurons.gain = spread(plain->r, graph_node);
-    neurons.threshold = spread(plain->v_threshold, graph_node);
-    neurons.reset = spread(plain->v_reset, graph_node);
+    membrane(*plain);
+  } else if (const auto* cuba = node.as<traces::CubaLifParams>()) {
+    membrane(*cuba);
+    neurons.leaky = true;
+    neurons.rate = rates(cuba->tau_mem, graph_node, dt_s);
+    neurons.leak = spread(cuba->v_leak, graph_node);
+    neurons.current_rate = rates(cuba->tau_syn, graph_node, dt_s);
+    neurons.current_gain = spread(cuba->w_in, graph_node);
+  } else if (const auto* threshold = node.as<traces::ThresholdParams>()) {
+    neurons.at_threshold = false;
+    neurons.threshold = spread(threshold->threshold, graph_node);
   }
   return neurons;
 }
@@ -50,7 +67,7 @@ bool takes_bits(const traces::Node& node) {
   return node.as<traces::Conv2dParams>() != nullptr || node.as<traces::LinearParams>() != nullptr;
 }
 
-/// average_pool3x3 of models/lif: columns of three first, then rows of three, then / 9.
+/// average_pool3x3 of models: columns of three first, then rows of three, then / 9.
 Map pool3x3(const Map& in, const GraphNode& from) {
   const int height = from.height, width = from.width, channels = from.channels;
   const auto at = [&](int y, int x, int c) {
@@ -84,19 +101,37 @@ Map pool3x3(const Map& in, const GraphNode& from) {
 
 }  // namespace
 
-void NeuronArray::fire(const Map& input, Map& membrane, traces::PackedBits& bits) const {
-  if (membrane.empty()) membrane.assign(input.size(), 0.0F);
+void NeuronArray::fire(const Map& input, State& state, traces::PackedBits& bits) const {
+  const auto set = [&](std::size_t i) { bits[i / 64] |= std::uint64_t{1} << (i % 64); };
+  if (gain.empty()) {
+    for (std::size_t i = 0; i < input.size(); ++i) {
+      if (input[i] > threshold[i]) set(i);
+    }
+    return;
+  }
+  const bool has_current = !current_gain.empty();
+  state.membrane.resize(input.size(), 0.0F);
+  if (has_current) state.current.resize(input.size(), 0.0F);
   for (std::size_t i = 0; i < input.size(); ++i) {
-    float change = input[i] * gain[i];
+    float drive = input[i];
+    if (has_current) {
+      float change = drive * current_gain[i];
+      change = change - state.current[i];
+      change = change * current_rate[i];
+      drive = state.current[i] += change;
+    }
+    float change = drive * gain[i];
     if (leaky) {
       change = change + leak[i];
-      change = change - membrane[i];
+      change = change - state.membrane[i];
       change = change * rate[i];
     }
-    const float v = membrane[i] + change;
+    const float v = state.membrane[i] + change;
     const bool fired = at_threshold ? v >= threshold[i] : v > threshold[i];
-    membrane[i] = fired ? reset[i] : v;
-    if (fired) bits[i / 64] |= std::uint64_t{1} << (i % 64);
+    state.membrane[i] = v;
+    if (!fired) continue;
+    state.membrane[i] = soft_reset ? v - threshold[i] : reset[i];
+    set(i);
   }
 }
 
@@ -159,33 +194,29 @@ std::vector<GraphNode> make_graph(const traces::Network& network, const Plan& pl
 Map pool_values(const traces::Pool2dParams& pool, const Map& input, const GraphNode& from,
                 const GraphNode& to) {
   const std::array<std::int64_t, 2> three{3, 3}, unit{1, 1};
-  const auto area = static_cast<float>(pool.kernel[0] * pool.kernel[1]);
-  Map mean;
-  if (pool.kernel == three && pool.stride == unit && pool.padding == unit) {
-    mean = pool3x3(input, from);
-  } else {
-    mean.reserve(to.size());
-    for (int y = 0; y < to.height; ++y) {
-      for (int x = 0; x < to.width; ++x) {
-        for (int c = 0; c < to.channels; ++c) {
-          float sum = 0;
-          for (std::int64_t ky = 0; ky < pool.kernel[0]; ++ky) {
-            for (std::int64_t kx = 0; kx < pool.kernel[1]; ++kx) {
-              const std::int64_t iy = y * pool.stride[0] - pool.padding[0] + ky;
-              const std::int64_t ix = x * pool.stride[1] - pool.padding[1] + kx;
-              if (iy < 0 || ix < 0 || iy >= from.height || ix >= from.width) continue;
-              sum += input[static_cast<std::size_t>((iy * from.width + ix) * from.channels + c)];
-            }
+  if (pool.average && pool.kernel == three && pool.stride == unit && pool.padding == unit)
+    return pool3x3(input, from);
+  // A sum is no mean times the area: 15 / 25 * 25 is not 15 in floats.
+  const float divisor = pool.average ? static_cast<float>(pool.kernel[0] * pool.kernel[1]) : 1.0F;
+  Map values;
+  values.reserve(to.size());
+  for (int y = 0; y < to.height; ++y) {
+    for (int x = 0; x < to.width; ++x) {
+      for (int c = 0; c < to.channels; ++c) {
+        float sum = 0;
+        for (std::int64_t ky = 0; ky < pool.kernel[0]; ++ky) {
+          for (std::int64_t kx = 0; kx < pool.kernel[1]; ++kx) {
+            const std::int64_t iy = y * pool.stride[0] - pool.padding[0] + ky;
+            const std::int64_t ix = x * pool.stride[1] - pool.padding[1] + kx;
+            if (iy < 0 || ix < 0 || iy >= from.height || ix >= from.width) continue;
+            sum += input[static_cast<std::size_t>((iy * from.width + ix) * from.channels + c)];
           }
-          mean.push_back(sum / area);
         }
+        values.push_back(sum / divisor);
       }
     }
   }
-  if (!pool.average) {
-    for (float& value : mean) value = value * area;
-  }
-  return mean;
+  return values;
 }
 
 Map values_of_bits(const traces::PackedBits& bits, std::size_t size) {

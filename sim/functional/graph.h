@@ -15,11 +15,15 @@ using Map = std::vector<float>;
 
 /// Neuron parameters, one per neuron in H, W, C order.
 struct NeuronArray {
-  bool leaky = false, at_threshold = true;
-  Map rate, gain, leak, threshold, reset;
+  bool leaky = false, at_threshold = true, soft_reset = false;
+  Map rate, gain, leak, threshold, reset;  ///< gain empty: Threshold, no membrane
+  Map current_rate, current_gain;          ///< CubaLIF's current; empty: the input itself drives the membrane
 
-  /// `membrane` is empty before the first timestep. Adds the spikes to `bits` (zero before).
-  void fire(const Map& input, Map& membrane, traces::PackedBits& bits) const;
+  struct State {
+    Map membrane, current;  ///< empty before the first timestep
+  };
+  /// Adds the spikes to `bits` (zero before).
+  void fire(const Map& input, State& state, traces::PackedBits& bits) const;
 };
 
 /// A node of the network with its map. Flatten nodes are skipped: they only rename positions.

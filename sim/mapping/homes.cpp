@@ -87,8 +87,7 @@ class Homes {
     auto& s = d_.stage(id);
     const std::int64_t map = std::int64_t{s.items()} * s.channels;
     const std::int64_t values = map * d_.chip.node_adder.value_bits * maps(s);
-    const std::int64_t membranes =
-        map * d_.chip.neuron_unit.membrane_bits * static_cast<std::int64_t>(s.lifs.size());
+    const std::int64_t membranes = map * d_.chip.neuron_unit.membrane_bits * s.neuron_states();
     const auto fits = [&](int tile) {
       const auto t = static_cast<std::size_t>(tile);
       return node_bits_[t] + values <= d_.chip.node_memory.capacity_bits &&

@@ -8,9 +8,7 @@ namespace spikeloop::sim {
 namespace {
 
 using traces::FlattenParams;
-using traces::IfParams;
 using traces::InputParams;
-using traces::LifParams;
 using traces::OutputParams;
 using traces::Pool2dParams;
 using traces::ScaleParams;
@@ -21,6 +19,12 @@ int count_bits(std::int64_t largest) {
   int bits = 0;
   while ((std::int64_t{1} << bits) <= largest) ++bits;
   return bits;
+}
+
+/// Words of membrane memory that a neuron of the node takes.
+int states_of(const traces::Node& node) {
+  if (node.as<traces::ThresholdParams>() != nullptr) return 0;
+  return node.as<traces::CubaLifParams>() != nullptr ? 2 : 1;
 }
 
 int new_stage(Draft& d, StageKind kind, int node, const std::string& name, const std::string& layer_kind) {
@@ -101,14 +105,14 @@ void add_stages(Draft& d, int node) {
     for (float v : scale->scale.data)
       if (v != 1.0F) d.fail(node, "scale " + std::to_string(v), "1 (a sum node): the chip has no multiplier");
     d.stages_of[i] = {new_stage(d, StageKind::kNode, node, params.name, "node")};
-  } else if (params.as<LifParams>() != nullptr || params.as<IfParams>() != nullptr) {
+  } else if (params.spiking()) {
     d.signal_of[i] = new_signal(d, Signal::Kind::kSpikes, node);
     const auto in = d.network.inputs_of(node);
     const bool behind_sum =
         in.size() == 1 && d.forward_inputs(node).size() == 1 && d.node_at(in[0]).as<ScaleParams>() != nullptr;
     d.stages_of[i] = {behind_sum ? d.stages_of[static_cast<std::size_t>(in[0])].at(0)
                                  : new_stage(d, StageKind::kNode, node, params.name, "node")};
-    d.stage(d.stages_of[i][0]).lifs.push_back({params.name, d.signal_of[i]});
+    d.stage(d.stages_of[i][0]).lifs.push_back({params.name, d.signal_of[i], states_of(params)});
   } else if (const auto* pool = params.as<Pool2dParams>()) {
     add_pool(d, node, *pool);
   } else if (params.as<OutputParams>() != nullptr) {
@@ -118,7 +122,9 @@ void add_stages(Draft& d, int node) {
     d.map_size(d.resolve(d.network.inputs_of(node).at(0)), out.height, out.width, out.channels);
   } else {
     d.fail(node, std::string("a node of type ") + params.type(),
-           "Input, Conv2d, Linear, Affine, LIF, IF, Scale (1), AvgPool2d, SumPool2d, Flatten or Output");
+           "Input, Conv2d, Linear, Affine, LIF, IF, CubaLIF, Threshold, Scale (1), AvgPool2d, SumPool2d, "
+           "Flatten or "
+           "Output");
   }
 }
 

@@ -11,6 +11,18 @@
 
 namespace spikeloop::sim {
 
+std::int64_t Stage::neuron_states() const {
+  std::int64_t sum = 0;
+  for (const auto& lif : lifs) sum += lif.states;
+  return sum;
+}
+
+std::int64_t Stage::neuron_passes() const {
+  std::int64_t sum = 0;
+  for (const auto& lif : lifs) sum += lif.passes();
+  return sum;
+}
+
 Plan make_plan(const traces::Network& network, const ChipConfig& chip, int timesteps, int input_frames,
                const std::string& network_path) {
   Draft draft{network, chip, network_path, input_frames == 1};

@@ -75,8 +75,13 @@ struct Stage {
   struct Lif {
     std::string name;
     int signal = -1;
+    int states = 1;  ///< membrane memory words of a neuron: 1, 2 for CubaLIF, 0 for Threshold
+    /// Of the lanes over the neurons: one per state, one to compare when there is none.
+    int passes() const { return states > 1 ? states : 1; }
   };
   std::vector<Lif> lifs;
+  std::int64_t neuron_states() const;  ///< over the LIF layers, per neuron
+  std::int64_t neuron_passes() const;
 
   int items() const { return height * width; }
 };

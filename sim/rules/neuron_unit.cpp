@@ -45,22 +45,22 @@ void NeuronUnit::start(Cycle now) {
       tile_.next_to_start(nodes_, last_, now, [&](const StageWork& w) { return node_ready(w, w.started); });
   if (next == nullptr) return;
   const auto& s = *next->stage;
-  const auto lifs = static_cast<int>(s.lifs.size());
-  const int cycles = lifs > 0 ? lifs * ceil_div(s.channels, chip.neuron_unit.lanes)
-                              : ceil_div(s.channels, chip.node_adder.lanes);
+  const int cycles = s.lifs.empty()
+                         ? ceil_div(s.channels, chip.node_adder.lanes)
+                         : static_cast<int>(s.neuron_passes()) * ceil_div(s.channels, chip.neuron_unit.lanes);
   busy_ = true;
   work_ = next;
   end_ = now + tile_.tile_cycles(cycles);
   item_ = next->start_next(now, end_);
   bool holds_static = false;
   for (int f : s.inputs) holds_static = holds_static || (tile_.flow(f).is_static && !s.is_static);
-  const std::int64_t neurons = std::int64_t{lifs} * s.channels;
+  const std::int64_t words = s.neuron_states() * s.channels;
   auto& events = next->counters.events;
   events[Component::kNodeMemoryRead] +=
       std::int64_t{s.channels} * chip.node_adder.value_bits * (holds_static ? 2 : 1);
-  events[Component::kNeuronUnit] += neurons;
-  events[Component::kMembraneMemoryRead] += neurons * chip.neuron_unit.membrane_bits;
-  events[Component::kMembraneMemoryWrite] += neurons * chip.neuron_unit.membrane_bits;
+  events[Component::kNeuronUnit] += s.neuron_passes() * s.channels;
+  events[Component::kMembraneMemoryRead] += words * chip.neuron_unit.membrane_bits;
+  events[Component::kMembraneMemoryWrite] += words * chip.neuron_unit.membrane_bits;
   tile_.record(now, EventKind::kNeuronStart, next->id, item_);
   tile_.changed = true;
 }

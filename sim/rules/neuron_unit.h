@@ -8,10 +8,10 @@
 namespace spikeloop::sim {
 
 /// Updates the neurons of the tile's nodes, pixel by pixel, nodes with work in turn. An item holds the lanes
-/// for ceil(channels / lanes) cycles per LIF layer, then passes the pipeline; a node without neurons is read
-/// out through a port of the node memory as wide as the node adder, and leaves at once. Items leave in order,
-/// each when the packets of the one before are in the output buffer; lanes and pipeline hold latency_cycles +
-/// 1 items.
+/// for ceil(channels / lanes) cycles per LIF layer (twice that for CubaLIF, whose lanes update the current,
+/// then the membrane), then passes the pipeline; a node without neurons is read out through a port of the
+/// node memory as wide as the node adder, and leaves at once. Items leave in order, each when the packets of
+/// the one before are in the output buffer; lanes and pipeline hold latency_cycles + 1 items.
 class NeuronUnit {
  public:
   explicit NeuronUnit(TileContext& tile);

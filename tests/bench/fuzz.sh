@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of configurations, networks and traces under the address and undefined-behaviour sanitizers.
-# usage: tests/bench/fuzz.sh [SECONDS] [TARGET...]     default: 600 s each of config, network and trace
+# Fuzzes the readers of configurations, data sets, networks, recorded spikes and traces under the address and undefined-behaviour sanitizers.
+# usage: tests/bench/fuzz.sh [SECONDS] [TARGET...]     default: 600 s each of config, dataset, network, nirdata and trace
 # What it finds stays in build/fuzz/findings; the corpora stay in build/fuzz/corpus and grow from run to run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 seconds=${1:-600}
 shift || true
 targets=("$@")
-if [[ ${#targets[@]} == 0 ]]; then targets=(config network trace); fi
+if [[ ${#targets[@]} == 0 ]]; then targets=(config dataset network nirdata trace); fi
 if ! command -v clang++ >/dev/null; then
   echo "fuzz: skipped, clang++ is not installed (tools/setup.sh --dev installs it)"
   exit 0

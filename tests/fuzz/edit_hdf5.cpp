@@ -153,9 +153,9 @@ void new_values(hid_t file, const std::string& path, Decisions& d) {
 }
 
 void change_attribute(hid_t file, const std::string& path, Decisions& d) {
-  constexpr std::array<const char*, 11> kNames{
-      "format",    "version", "network_sha256", "dataset", "producer", "created",
-      "timesteps", "shape",   "rate",           "scale",   "bits"};
+  constexpr std::array<const char*, 15> kNames{
+      "format", "version", "network_sha256", "dataset",  "producer", "created",   "timesteps", "shape",
+      "rate",   "scale",   "bits",           "__type__", "dt",       "n_neurons", "t_max"};
   const hid_t object = H5Oopen(file, path.c_str(), H5P_DEFAULT);
   if (object < 0) return;
   const char* name = kNames[d.below(kNames.size())];

@@ -11,8 +11,13 @@
 #include <vector>
 
 #include "helpers.h"
+#include "inputs.h"
+#include "models/evaluate.h"
 #include "models/graph_runner.h"
 #include "models/input_code.h"
+#include "models/networks.h"
+#include "models/quantise.h"
+#include "models/test_network.h"
 #include "models/train.h"
 #include "traces/nir.h"
 #include "traces/spike_trace.h"
@@ -21,13 +26,14 @@ namespace spikeloop::models {
 namespace {
 
 /// A network whose BatchNorm statistics and factors are far from their initial values.
-Snasnet worn(const SnasnetSpec& spec, const Dataset& dataset) {
-  Snasnet net(spec, 1);
+GraphNet worn(const SnasnetSpec& spec, const Dataset& dataset) {
+  GraphNet net(snasnet(spec), 1);
   TrainOptions options;
   options.epochs = 2;
   options.batch = 32;
-  options.quiet = true;
-  train(net, dataset, options);
+  TrainRun run;
+  run.quiet = true;
+  train(net, dataset, options, run);
   const at::NoGradGuard no_grad;
   std::uint64_t k = 0;
   for (auto& item : net->named_parameters()) {
@@ -53,18 +59,6 @@ bool has_edge(const traces::Network& network, const std::string& from, const std
   return false;
 }
 
-/// LIF module of the released code -> node of the export.
-std::string node_of(const std::string& module) {
-  if (module == "downconv1.1") return "reduce.lif";
-  if (module == "last_act.1") return "last.lif";
-  if (module == "classifier.2") return "fc1.lif";
-  const std::string cell = module.substr(0, 6);  // "cell1."
-  const bool back = module.find("_back") != std::string::npos;
-  const std::size_t index = static_cast<std::size_t>(module[module.size() - 3] - '0');
-  const char* sources = back ? "123233" : "001012";
-  return cell + "lif" + sources[index];
-}
-
 class ExportAgrees : public ::testing::TestWithParam<std::pair<const char*, int>> {};
 
 TEST_P(ExportAgrees, WithTheTrainedNetwork) {
@@ -72,16 +66,16 @@ TEST_P(ExportAgrees, WithTheTrainedNetwork) {
   const Dataset dataset = make_shapes(256, 40, 1);
   SnasnetSpec spec = small_spec(cells, hidden);
   spec.votes = 3;
-  Snasnet net = worn(spec, dataset);
-  const traces::Network network = export_network(net, dataset);
+  GraphNet net = worn(spec, dataset);
+  const traces::Network network = export_network(net, dataset.name);
   const at::NoGradGuard no_grad;
   std::map<std::string, std::int64_t> expected;
-  net->observer = [&](const std::string& module, int t, const at::Tensor& s, const at::Tensor&) {
-    auto& count = expected[node_of(module) + "@" + std::to_string(t)];
+  net->observer = [&](const std::string& layer, int t, const at::Tensor& s, const at::Tensor&) {
+    auto& count = expected[layer + "@" + std::to_string(t)];
     count = s.sum().item<std::int64_t>();
   };
   net->eval();
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   const at::Tensor output = net->forward(x);
   std::map<std::string, at::Tensor> spikes;
   const at::Tensor replayed = GraphRunner(network, "network").run(x, &spikes);
@@ -114,9 +108,9 @@ INSTANTIATE_TEST_SUITE_P(Cells, ExportAgrees,
 
 TEST(Export, NamesAndBackwardEdgesFollowTheConvention) {
   const Dataset dataset = make_shapes(0, 4, 1);
-  Snasnet net(small_spec("0303/0030/2002/0400|0001/0000/0000/1000", 8), 1);
+  GraphNet net(snasnet(small_spec("0303/0030/2002/0400|0001/0000/0000/1000", 8)), 1);
   net->eval();
-  const traces::Network network = export_network(net, dataset);
+  const traces::Network network = export_network(net, dataset.name);
   EXPECT_EQ(
       names_of(network),
       (std::set<std::string>{"input",        "stem",         "cell1.node0",  "cell1.node1",  "cell1.node2",
@@ -136,8 +130,8 @@ TEST(Export, NamesAndBackwardEdgesFollowTheConvention) {
 }
 
 TEST(Export, NodesThatLeadNowhereArePruned) {
-  Snasnet net(small_spec("0303/0030/0000/0000"), 1);
-  const traces::Network network = export_network(net, make_shapes(0, 1, 1));
+  GraphNet net(snasnet(small_spec("0303/0030/0000/0000")), 1);
+  const traces::Network network = export_network(net, "shapes");
   EXPECT_LT(network.find("cell1.node1"), 0);
   EXPECT_LT(network.find("cell1.node2"), 0);
   EXPECT_LT(network.find("cell1.conv01"), 0);
@@ -145,12 +139,12 @@ TEST(Export, NodesThatLeadNowhereArePruned) {
 }
 
 TEST(Export, ACellThatIsNotCleanedIsRefused) {
-  Snasnet net(small_spec("0003/0000/0003/0000"), 1);  // node 2 is reached by nothing
-  EXPECT_TRUE(contains(error_of([&] { export_network(net, make_shapes(0, 1, 1)); }), "cell1.node2"));
+  GraphNet net(snasnet(small_spec("0003/0000/0003/0000")), 1);  // node 2 is reached by nothing
+  EXPECT_TRUE(contains(error_of([&] { export_network(net, "shapes"); }), "cell1.node2"));
 }
 
 TEST(Export, BatchNormBeforeALifBecomesItsFactorAndLeak) {
-  Snasnet net(small_spec("0001/0000/0000/0000"), 1);
+  GraphNet net(snasnet(small_spec("0001/0000/0000/0000")), 1);
   std::map<std::string, at::Tensor> tensors;
   for (const auto& item : net->named_parameters()) tensors[item.key()] = item.value().detach();
   for (const auto& item : net->named_buffers()) tensors[item.key()] = item.value();
@@ -158,7 +152,7 @@ TEST(Export, BatchNormBeforeALifBecomesItsFactorAndLeak) {
   tensors.at("downconv1.0.bias").fill_(-0.25);
   tensors.at("downconv1.0.running_mean").fill_(0.5);
   tensors.at("downconv1.0.running_var").fill_(4 - 1e-5);
-  const traces::Network network = export_network(net, make_shapes(0, 1, 1));
+  const traces::Network network = export_network(net, "shapes");
   const auto* lif =
       network.nodes[static_cast<std::size_t>(network.find("reduce.lif"))].as<traces::LifParams>();
   ASSERT_NE(lif, nullptr);
@@ -169,49 +163,17 @@ TEST(Export, BatchNormBeforeALifBecomesItsFactorAndLeak) {
   EXPECT_TRUE(lif->spike_at_threshold);
 }
 
-TEST(Quantise, WeightsAreIntegersTimesScale) {
-  const Dataset dataset = make_shapes(64, 20, 1);
-  Snasnet net = worn(small_spec("0303/0030/2002/0200"), dataset);
-  for (const int bits : {8, 4, 2}) {
-    traces::Network network = export_network(net, dataset);
-    const traces::Network exact = network;
-    quantise(network, dataset, bits, 8);
-    const int largest = (1 << (bits - 1)) - 1;
-    int layers = 0;
-    for (std::size_t n = 0; n < network.nodes.size(); ++n) {
-      const auto* conv = network.nodes[n].as<traces::Conv2dParams>();
-      if (conv == nullptr) continue;
-      ++layers;
-      ASSERT_TRUE(conv->quantised);
-      const auto& q = *conv->quantised;
-      const auto& original = exact.nodes[n].as<traces::Conv2dParams>()->weight.data;
-      ASSERT_EQ(q.value.size(), original.size());
-      const std::size_t per_channel = original.size() / q.scale.size();
-      int peak = 0;
-      for (std::size_t i = 0; i < original.size(); ++i) {
-        const float scale = q.scale[i / per_channel];
-        EXPECT_EQ(conv->weight.data[i], scale * static_cast<float>(q.value[i]));
-        EXPECT_LE(std::abs(conv->weight.data[i] - original[i]), scale * 0.5001F);
-        peak = std::max(peak, std::abs(static_cast<int>(q.value[i])));
-      }
-      EXPECT_EQ(peak, largest);
-    }
-    EXPECT_EQ(layers, 14);  // stem, 6 and 6 in the cells, reduce
-  }
-}
-
 TEST(Quantise, EightBitsComputeNearlyTheSame) {
   const Dataset dataset = make_shapes(512, 100, 1);
-  Snasnet net = worn(small_spec("0303/0030/2002/0200"), dataset);
-  traces::Network network = export_network(net, dataset);
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  GraphNet net = worn(small_spec("0303/0030/2002/0200"), dataset);
+  traces::Network network = export_network(net, dataset.name);
+  const at::Tensor x = inputs_of(dataset);
   const at::Tensor exact = GraphRunner(network, "network").run(x);
   quantise(network, dataset);
   const at::Tensor rounded = GraphRunner(network, "network").run(x);
   EXPECT_GT(exact.argmax(1).eq(rounded.argmax(1)).sum().item<int>(), 80);
   EXPECT_FALSE(at::equal(exact, rounded));
   EXPECT_NEAR(network.input_scale, 2.0F / 127, 1e-7);  // (1 - 0.5) / 0.25 = 2
-  EXPECT_TRUE(contains(error_of([&] { quantise(network, dataset, 9); }), "weight bits"));
 }
 
 /// input 1x2x2 -> conv 1x1 (weight 2, bias 0.5) -> node -> lif -> output; node also gets its LIF's spikes of
@@ -273,11 +235,11 @@ TEST(GraphRunner, RefusesANetworkWithoutTimesteps) {
 
 TEST(GraphRunner, ResultsDoNotDependOnTheBatch) {
   const Dataset dataset = make_shapes(256, 30, 1);
-  Snasnet net = worn(small_spec("0303/0030/2002/0200"), dataset);
-  traces::Network network = export_network(net, dataset);
+  GraphNet net = worn(small_spec("0303/0030/2002/0200"), dataset);
+  traces::Network network = export_network(net, dataset.name);
   quantise(network, dataset);
   GraphRunner runner(network, "network");
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   std::map<std::string, at::Tensor> together, alone;
   runner.run(x, &together);
   runner.run(x.narrow(0, 7, 1), &alone);
@@ -287,23 +249,23 @@ TEST(GraphRunner, ResultsDoNotDependOnTheBatch) {
 
 TEST(RecordTrace, HoldsEverySpikeWhereItBelongs) {
   const Dataset dataset = make_shapes(128, 60, 1);
-  Snasnet net = worn(small_spec("0303/0030/2002/0200", 8), dataset);
-  traces::Network network = export_network(net, dataset);
+  GraphNet net = worn(small_spec("0303/0030/2002/0200", 8), dataset);
+  traces::Network network = export_network(net, dataset.name);
   quantise(network, dataset);
   std::vector<std::int64_t> indices;
   for (std::int64_t i = 59; i >= 5; --i) indices.push_back(i);  // more than one batch
-  const traces::SpikeTrace trace = record_trace(network, dataset, dataset.test, indices);
+  const traces::SpikeTrace trace = record_trace(network, dataset, *dataset.test, indices);
   EXPECT_EQ(trace.header.network_sha256, traces::network_hash(network));
   EXPECT_EQ(trace.header.timesteps, 3);
   ASSERT_EQ(trace.samples.size(), indices.size());
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   std::map<std::string, at::Tensor> spikes;
   const at::Tensor predicted = GraphRunner(network, "network").run(x, &spikes).argmax(1);
   ASSERT_EQ(trace.nodes.size(), spikes.size());
   for (const std::size_t position : {std::size_t{0}, std::size_t{53}}) {
     const std::int64_t index = indices[position];
     EXPECT_EQ(trace.samples[position].index, index);
-    EXPECT_EQ(trace.samples[position].label, dataset.test.labels[index].item<int>());
+    EXPECT_EQ(trace.samples[position].label, dataset.test->label(index));
     EXPECT_EQ(trace.samples[position].prediction, predicted[index].item<int>());
     for (const auto& [name, record] : spikes) {
       const auto& node = trace.nodes.at(name);
@@ -328,21 +290,66 @@ TEST(RecordTrace, HoldsEverySpikeWhereItBelongs) {
       EXPECT_EQ(trace.input.data[place], integers[c][5][9].item<int>());
     }
   }
-  EXPECT_TRUE(contains(error_of([&] { record_trace(network, dataset, dataset.test, {60}); }), "60"));
+  EXPECT_TRUE(contains(error_of([&] { record_trace(network, dataset, *dataset.test, {60}); }), "60"));
+}
+
+/// One sample of one channel, 2 x 2 pixels: frame t has t + pixel events.
+class Steps : public SampleSet {
+ public:
+  std::int64_t size() const override { return 1; }
+  std::int64_t label(std::int64_t) const override { return 0; }
+  void read(std::int64_t, std::uint8_t* out) const override {
+    for (int i = 0; i < 20; ++i) out[i] = static_cast<std::uint8_t>(i / 4 + i % 4);
+  }
+};
+
+TEST(RecordTrace, EventsAreAnInputOfTheirOwnAtEveryTimestep) {
+  Dataset dataset;
+  dataset.name = "steps";
+  dataset.events = true;
+  dataset.classes = 1;
+  dataset.frames = 5;
+  dataset.channels = 1;
+  dataset.height = dataset.width = 2;
+  dataset.mean = {0};
+  dataset.std = {1.0 / 255};
+  dataset.test = std::make_shared<Steps>();
+  traces::Network network = tiny();
+  network.nodes[4] = {"output", traces::OutputParams{{4}}};
+  network.nodes.push_back({"flatten", traces::FlattenParams{}});
+  network.edges[3] = {3, 5, false};
+  network.edges.push_back({5, 4, false});
+  quantise(network, dataset);
+  EXPECT_EQ(network.input_scale, 1.0F);
+  const traces::SpikeTrace trace = record_trace(network, dataset, *dataset.test, {0});
+  EXPECT_EQ(trace.input.frames, 5);
+  ASSERT_EQ(trace.input.data.size(), 20U);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(trace.input.data[static_cast<std::size_t>(i)], i / 4 + i % 4) << i;
+  // Each timestep sees its own frame: the first pixel gets 0, 1, 2, 3, 4.
+  double v = 0, before = 0;
+  for (std::size_t t = 0; t < 5; ++t) {
+    v += 0.5 * ((0.25 - v) + 2.0 * static_cast<double>(t) + 0.5 + before);
+    before = v >= 1 ? 1 : 0;
+    if (v >= 1) v = -0.125;
+    EXPECT_EQ(trace.nodes.at("lif").spikes[0][t][0] & 1U, static_cast<std::uint64_t>(before)) << t;
+  }
+  dataset.frames = 4;
+  EXPECT_TRUE(contains(error_of([&] { record_trace(network, dataset, *dataset.test, {0}); }),
+                       "timesteps: found 5, expected the 4 frames"));
 }
 
 TEST(RecordTrace, NetworkAndTraceSurviveTheirFiles) {
   const TemporaryFolder folder;
   const Dataset dataset = make_shapes(64, 8, 1);
-  Snasnet net = worn(small_spec("0303/0030/2002/0200", 8), dataset);
-  traces::Network network = export_network(net, dataset);
+  GraphNet net = worn(small_spec("0303/0030/2002/0200", 8), dataset);
+  traces::Network network = export_network(net, dataset.name);
   quantise(network, dataset);
   traces::write_nir(folder.file("network.nir"), network);
   const traces::Network read = traces::read_nir(folder.file("network.nir"));
   EXPECT_EQ(traces::network_hash(read), traces::network_hash(network));
-  const at::Tensor x = normalise(dataset.test.images, dataset);
+  const at::Tensor x = inputs_of(dataset);
   EXPECT_TRUE(at::equal(GraphRunner(network, "a").run(x), GraphRunner(read, "b").run(x)));
-  const traces::SpikeTrace trace = record_trace(network, dataset, dataset.test, {3, 1});
+  const traces::SpikeTrace trace = record_trace(network, dataset, *dataset.test, {3, 1});
   traces::write_trace(folder.file("trace.h5"), trace);
   const traces::TraceReader reader(folder.file("trace.h5"));
   EXPECT_EQ(reader.header().network_sha256, traces::network_hash(read));
@@ -352,13 +359,15 @@ TEST(RecordTrace, NetworkAndTraceSurviveTheirFiles) {
 
 TEST(Accuracy, OfTheExportEqualsThatOfTheNetwork) {
   const Dataset dataset = make_shapes(2000, 300, 1);
-  Snasnet net(small_spec("0003/0000/0000/0000"), 1);
+  GraphNet net(snasnet(small_spec("0003/0000/0000/0000")), 1);
   TrainOptions options;
   options.batch = 32;
-  options.quiet = true;
-  train(net, dataset, options);
-  const traces::Network network = export_network(net, dataset);
-  EXPECT_NEAR(accuracy(net, dataset, dataset.test), accuracy(network, dataset, dataset.test), 0.01);
+  TrainRun run;
+  run.quiet = true;
+  train(net, dataset, options, run);
+  const traces::Network network = export_network(net, dataset.name);
+  EXPECT_NEAR(evaluate(net, dataset, *dataset.test).accuracy(),
+              accuracy(network, "network", dataset, *dataset.test), 0.01);
 }
 
 }  // namespace

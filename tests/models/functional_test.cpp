@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "helpers.h"
+#include "inputs.h"
 #include "models/export.h"
 #include "models/graph_runner.h"
+#include "models/networks.h"
+#include "models/quantise.h"
 #include "models/train.h"
 #include "tests/support/tiny.h"
 
@@ -33,15 +36,16 @@ TEST_P(CrossbarsAgree, WithTheIntegerNetworkSpikeForSpike) {
   const TemporaryFolder folder;
   const Dataset dataset = make_shapes(256, 40, 1);
   SnasnetSpec spec = small_spec(GetParam(), 8);
-  Snasnet net(spec, 1);
+  GraphNet net(snasnet(spec), 1);
   TrainOptions options;
   options.epochs = 2;
   options.batch = 32;
-  options.quiet = true;
-  train(net, dataset, options);
-  for (const int bits : {8, 4}) {
-    traces::Network network = export_network(net, dataset);
-    quantise(network, dataset, bits, 8);
+  TrainRun run;
+  run.quiet = true;
+  train(net, dataset, options, run);
+  for (const char* bits : {"8", "4", "6:per-tensor,stem=8,reduce=3,fc1=7,fc2=5,input=6"}) {
+    traces::Network network = export_network(net, dataset.name);
+    quantise(network, dataset, parse_quantisation(bits, "test"));
     // Counts of 9 spikes, whose mean no float holds.
     for (auto& node : network.nodes) {
       if (auto* pool = node.as<traces::Pool2dParams>(); pool != nullptr && node.name == "last.pool") {
@@ -51,9 +55,9 @@ TEST_P(CrossbarsAgree, WithTheIntegerNetworkSpikeForSpike) {
     }
     std::vector<std::int64_t> indices;
     for (std::int64_t i = 0; i < 40; ++i) indices.push_back(i);
-    traces::write_trace(folder.file("trace.h5"), record_trace(network, dataset, dataset.test, indices));
+    traces::write_trace(folder.file("trace.h5"), record_trace(network, dataset, *dataset.test, indices));
     const traces::TraceReader trace(folder.file("trace.h5"));
-    const at::Tensor expected = GraphRunner(network, "network").run(normalise(dataset.test.images, dataset));
+    const at::Tensor expected = GraphRunner(network, "network").run(inputs_of(dataset));
     for (const auto encoding : {sim::WeightEncoding::kDifferentialPair, sim::WeightEncoding::kOffset}) {
       sim::ChipConfig chip = roomy_chip();
       chip.weight_encoding = encoding;

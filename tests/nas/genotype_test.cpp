@@ -161,6 +161,9 @@ TEST(Genotype, HashIdentifiesACandidate) {
   models::SnasnetSpec other = spec;
   other.cell2 = cell_of("0303/0030/2002/0200");
   EXPECT_NE(candidate_hash(other, "shapes", 1), hash);
+  models::SnasnetSpec soft = spec;
+  soft.neuron.reset = models::ResetKind::kSoft;
+  EXPECT_NE(candidate_hash(soft, "shapes", 1), hash);
 }
 
 TEST(Genotype, CellTypeWords) {

@@ -8,6 +8,7 @@
 #include <limits>
 #include <string>
 
+#include "models/data/shapes.h"
 #include "traces/support/error.h"
 #include "traces/support/random.h"
 

@@ -72,8 +72,6 @@ wrong_input() {
     "${asked[@]}" --hw "$hw" --dataset shapes --final-epochs 0 --final-train-images 5
   expect_refusal "two schedules" "--schedule: found --set schedule as well" \
     "${asked[@]}" --hw "$hw" --dataset shapes --schedule pipelined --set schedule=pipelined
-  expect_refusal "a folder for no file" "--out: found it beside" "$programs/spikeloop" train --dataset shapes \
-    --cell 0003/0000/1000/0020 --out refused --checkpoint a.pt --network a.nir
   expect_refusal "words behind version" "version: found" "$programs/spikeloop" version now
   expect_refusal "no references" "absent.json" "$programs/spikeloop" verify snasnet absent.json
   expect_refusal "no file" "FILE" "$programs/spikeloop" verify snasnet

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "models/data/shapes.h"
 #include "nas/job.h"
 #include "nas/search_report.h"
 #include "nas/settings.h"
@@ -96,7 +97,7 @@ nlohmann::json result_of(const SearchPlaces& places) {
 TEST(SearchSettings, ReadBackAsWritten) {
   SearchSettings settings = small_settings();
   settings.recipe.lr = 0.1 + 1e-12;
-  settings.spec.tau = 4.0 / 3;
+  settings.spec.neuron.tau = 4.0 / 3;
   settings.limits.set(Cost::kEnergy, 1.0 / 3);
   settings.cell_type = CellType::kForward;
   settings.shared_cell = false;
@@ -119,11 +120,31 @@ TEST(SearchSettings, RangesAreChecked) {
   settings.train = settings.candidates + 1;
   EXPECT_THROW(check(settings), InputError);
   settings = small_settings();
-  settings.spec.second_pool = 9;  // the last map is 8 x 8
+  settings.recipe.dropout = 1;
   EXPECT_THROW(check(settings), InputError);
   settings = small_settings();
   settings.recipe.lr = 0;
   EXPECT_THROW(check(settings), InputError);
+}
+
+TEST(SearchSettings, TheDatasetDecidesInputClassesAndRanges) {
+  models::Dataset dataset = models::make_shapes(100, 20, 1);
+  dataset.channels = 2;
+  dataset.height = dataset.width = 34;
+  dataset.classes = 7;
+  SearchSettings settings = small_settings();
+  fit_to(settings, dataset);
+  EXPECT_EQ(settings.spec.input_channels, 2);
+  EXPECT_EQ(settings.spec.input_size, 34);
+  EXPECT_EQ(settings.spec.classes, 7);
+  settings.spec.second_pool = 9;  // the last map is 8 x 8
+  EXPECT_THROW(fit_to(settings, dataset), InputError);
+  settings = small_settings();
+  settings.samples = 21;
+  EXPECT_THROW(fit_to(settings, dataset), InputError);
+  settings = small_settings();
+  dataset.width = 30;
+  EXPECT_THROW(fit_to(settings, dataset), InputError);
 }
 
 TEST(Jobs, FilesReadBackAndResultsBelongToTheirJob) {

@@ -66,17 +66,47 @@ float parameter(const traces::Tensor& t, std::int64_t i, const Shape& shape) {
   return t.data[at(n == shape.c ? i / (shape.h * shape.w) : i)];
 }
 
+/// One timestep of neuron i: updates its current and membrane, says whether it fires.
+bool step_neuron(const Node& node, double dt_s, std::int64_t i, const Shape& shape, float in, float& current,
+                 float& v) {
+  const auto get = [&](const traces::Tensor& t) { return parameter(t, i, shape); };
+  const auto rate = [&](const traces::Tensor& tau) {
+    return static_cast<float>(dt_s / static_cast<double>(get(tau)));
+  };
+  const auto fire = [&](const auto& p) {
+    const bool fired = p.spike_at_threshold ? v >= get(p.v_threshold) : v > get(p.v_threshold);
+    if (fired) v = p.soft_reset ? v - get(p.v_threshold) : get(p.v_reset);
+    return fired;
+  };
+  if (const auto* lif = node.as<traces::LifParams>()) {
+    const float target = in * get(lif->r) + get(lif->v_leak);
+    v += (target - v) * rate(lif->tau);
+    return fire(*lif);
+  }
+  if (const auto* plain = node.as<traces::IfParams>()) {
+    v += in * get(plain->r);
+    return fire(*plain);
+  }
+  if (const auto* cuba = node.as<traces::CubaLifParams>()) {
+    current += (in * get(cuba->w_in) - current) * rate(cuba->tau_syn);
+    const float target = current * get(cuba->r) + get(cuba->v_leak);
+    v += (target - v) * rate(cuba->tau_mem);
+    return fire(*cuba);
+  }
+  return in > get(node.as<traces::ThresholdParams>()->threshold);
+}
+
 }  // namespace
 
-void randomise_parameters(Network& network, int bits, RandomStream& random) {
-  const int most = (1 << (bits - 1)) - 1;
+void randomise_parameters(Network& network, RandomStream& random) {
   const auto uniform = [&](double low, double high) {
     return static_cast<float>(low + (high - low) * random.unit());
   };
   const auto layer = [&](traces::Tensor& weight, traces::Tensor& bias,
                          std::optional<traces::QuantisedWeight>& quantised, float gain) {
     traces::QuantisedWeight q;
-    q.bits = bits;
+    q.bits = 2 + static_cast<int>(random.below(7));
+    const int most = (1 << (q.bits - 1)) - 1;
     const auto outputs = static_cast<std::size_t>(weight.shape[0]);
     const std::size_t per_output = weight.data.size() / outputs;
     const bool per_channel = random.below(2) == 0;
@@ -109,15 +139,25 @@ void randomise_parameters(Network& network, int bits, RandomStream& random) {
     if (auto* conv = node.as<traces::Conv2dParams>()) layer(conv->weight, conv->bias, conv->quantised, 4);
     if (auto* linear = node.as<traces::LinearParams>())
       layer(linear->weight, linear->bias, linear->quantised, 4);
+    const std::int64_t channels = shapes[i].size() == 3 ? shapes[i][0] : 0;
     auto* lif = node.as<traces::LifParams>();
     if (lif == nullptr) continue;
-    const std::int64_t channels = shapes[i].size() == 3 ? shapes[i][0] : 0;
     lif->tau = values(0, 1.1e-4, 3e-4);
     lif->r = values(channels, 0.5, 2);
     lif->v_leak = values(channels, -0.3, 0.3);
     lif->v_threshold = values(channels, 0.1, 0.6);
     lif->v_reset = values(0, -0.1, 0.05);
     lif->spike_at_threshold = random.below(2) == 0;
+    lif->soft_reset = random.below(3) == 0;
+    const auto kind = random.below(4);
+    if (kind == 0)
+      node.params =
+          traces::IfParams{lif->r, lif->v_threshold, lif->v_reset, lif->spike_at_threshold, lif->soft_reset};
+    else if (kind == 1)
+      node.params = traces::CubaLifParams{
+          values(0, 1.1e-4, 3e-4),  lif->tau,         lif->r,       lif->v_leak,
+          values(channels, 0.5, 2), lif->v_threshold, lif->v_reset, lif->spike_at_threshold,
+          lif->soft_reset};
   }
 }
 
@@ -127,7 +167,7 @@ IntegerRun run_integers(const Network& network, const traces::SpikeTrace::Input&
   for (const auto& s : inferred)
     shapes.push_back(s.size() == 3 ? Shape{s[0], s[1], s[2]} : Shape{s[0], 1, 1});
   std::vector<Value> value(network.nodes.size()), previous = value;
-  std::vector<std::vector<float>> membrane(network.nodes.size());
+  std::vector<std::vector<float>> membrane(network.nodes.size()), currents = membrane;
   IntegerRun run;
   for (int t = 0; t < timesteps; ++t) {
     for (const int n : traces::topological_order(network)) {
@@ -223,19 +263,14 @@ IntegerRun run_integers(const Network& network, const traces::SpikeTrace::Input&
             }
         out.unit = static_cast<float>(1.0 / static_cast<double>(area));
         out.scaled = pool->average;
-      } else if (const auto* lif = node.as<traces::LifParams>()) {
+      } else if (node.spiking()) {
         auto& v = membrane[at(n)];
+        auto& current = currents[at(n)];
         v.resize(in.size(), 0.0F);
+        current.resize(in.size(), 0.0F);
         traces::PackedBits bits((in.size() + 63) / 64);
         for (std::int64_t i = 0; i < shape.size(); ++i) {
-          const auto rate =
-              static_cast<float>(network.dt_s / static_cast<double>(parameter(lif->tau, i, shape)));
-          float change = in[at(i)] * parameter(lif->r, i, shape) + parameter(lif->v_leak, i, shape);
-          change = (change - v[at(i)]) * rate;
-          v[at(i)] += change;
-          const float threshold = parameter(lif->v_threshold, i, shape);
-          const bool fired = lif->spike_at_threshold ? v[at(i)] >= threshold : v[at(i)] > threshold;
-          if (fired) v[at(i)] = parameter(lif->v_reset, i, shape);
+          const bool fired = step_neuron(node, network.dt_s, i, shape, in[at(i)], current[at(i)], v[at(i)]);
           out.integer.push_back(fired ? 1 : 0);
           const auto bit = at(i % (shape.h * shape.w) * shape.c + i / (shape.h * shape.w));
           if (fired) bits[bit / 64] |= std::uint64_t{1} << (bit % 64);

@@ -9,8 +9,9 @@
 
 namespace spikeloop::testing {
 
-/// Random integer weights of `bits` bits (2 to 8), random scales, biases and neuron parameters, in place.
-void randomise_parameters(traces::Network& network, int bits, RandomStream& random);
+/// Random integer weights of 2 to 8 bits, each layer its own, random scales, biases and neuron parameters, in
+/// place.
+void randomise_parameters(traces::Network& network, RandomStream& random);
 
 /// What a network with integer weights computes: plain loops over [C][H][W], layers as int64 sums, the rest
 /// in fp32. A second implementation of what the crossbars must come to.

@@ -314,6 +314,15 @@ traces::Network network_of(const Recipe& r) {
     draw(std::get_if<traces::Conv2dParams>(&node.params));
     draw(std::get_if<traces::LinearParams>(&node.params));
   }
+  // Neurons with two states, and with none, among the others.
+  RandomStream kinds(derive_seed(r.trace_seed, 3));
+  const traces::Tensor one{{1}, {1}}, tau{{1}, {1e-4F}}, zero{{1}, {0}};
+  for (auto& node : network.nodes) {
+    if (node.as<traces::LifParams>() == nullptr) continue;
+    const auto kind = kinds.below(6);
+    if (kind == 0) node.params = traces::CubaLifParams{tau, tau, one, zero, one, one, zero, true, false};
+    if (kind == 1) node.params = traces::ThresholdParams{one};
+  }
   return network;
 }
 

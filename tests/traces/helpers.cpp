@@ -47,16 +47,30 @@ Tensor random_parameter(const std::vector<std::int64_t>& shape, float low, Rando
 }
 
 NodeParams random_neuron(const std::vector<std::int64_t>& shape, RandomStream& random) {
-  switch (random.below(4)) {
+  switch (random.below(5)) {
     case 0:
-      return LifParams{random_parameter(shape, 0.01F, random), random_parameter(shape, 1, random),
-                       random_parameter(shape, -0.5F, random), random_parameter(shape, 0.5F, random),
-                       random_parameter(shape, -0.2F, random), random.below(2) == 0};
+      return LifParams{random_parameter(shape, 0.01F, random),
+                       random_parameter(shape, 1, random),
+                       random_parameter(shape, -0.5F, random),
+                       random_parameter(shape, 0.5F, random),
+                       random_parameter(shape, -0.2F, random),
+                       random.below(2) == 0,
+                       random.below(2) == 0};
     case 1:
       return IfParams{random_parameter(shape, 1, random), random_parameter(shape, 0.5F, random),
-                      random_parameter(shape, 0, random), random.below(2) == 0};
+                      random_parameter(shape, 0, random), random.below(2) == 0, random.below(2) == 0};
     case 2:
       return ThresholdParams{random_parameter(shape, 0, random)};
+    case 3:
+      return CubaLifParams{random_parameter(shape, 0.01F, random),
+                           random_parameter(shape, 0.01F, random),
+                           random_parameter(shape, 1, random),
+                           random_parameter(shape, -0.5F, random),
+                           random_parameter(shape, 1, random),
+                           random_parameter(shape, 0.5F, random),
+                           random_parameter(shape, -0.2F, random),
+                           random.below(2) == 0,
+                           random.below(2) == 0};
     default:
       return ScaleParams{random_parameter(shape, 0, random)};
   }
@@ -76,6 +90,10 @@ struct SameParams {
     const T* b = std::get_if<T>(&other);
     return b != nullptr && same(a, *b);
   }
+  template <class T>
+  static bool same_rule(const T& a, const T& b) {
+    return a.spike_at_threshold == b.spike_at_threshold && a.soft_reset == b.soft_reset;
+  }
   static bool same(const InputParams& a, const InputParams& b) { return a.shape == b.shape; }
   static bool same(const OutputParams& a, const OutputParams& b) { return a.shape == b.shape; }
   static bool same(const Conv2dParams& a, const Conv2dParams& b) {
@@ -88,12 +106,16 @@ struct SameParams {
   }
   static bool same(const LifParams& a, const LifParams& b) {
     return equal(a.tau, b.tau) && equal(a.r, b.r) && equal(a.v_leak, b.v_leak) &&
-           equal(a.v_threshold, b.v_threshold) && equal(a.v_reset, b.v_reset) &&
-           a.spike_at_threshold == b.spike_at_threshold;
+           equal(a.v_threshold, b.v_threshold) && equal(a.v_reset, b.v_reset) && same_rule(a, b);
+  }
+  static bool same(const CubaLifParams& a, const CubaLifParams& b) {
+    return equal(a.tau_syn, b.tau_syn) && equal(a.tau_mem, b.tau_mem) && equal(a.r, b.r) &&
+           equal(a.v_leak, b.v_leak) && equal(a.w_in, b.w_in) && equal(a.v_threshold, b.v_threshold) &&
+           equal(a.v_reset, b.v_reset) && same_rule(a, b);
   }
   static bool same(const IfParams& a, const IfParams& b) {
     return equal(a.r, b.r) && equal(a.v_threshold, b.v_threshold) && equal(a.v_reset, b.v_reset) &&
-           a.spike_at_threshold == b.spike_at_threshold;
+           same_rule(a, b);
   }
   static bool same(const Pool2dParams& a, const Pool2dParams& b) {
     return a.average == b.average && a.kernel == b.kernel && a.stride == b.stride && a.padding == b.padding;
@@ -118,6 +140,7 @@ Network small_network() {
   n.genotype = "|conv3x3|";
   n.input_scale = 0.0125F;
   n.input_bits = 8;
+  n.input_code = "count,binary";
   Conv2dParams conv;
   conv.weight = random_tensor({4, 2, 3, 3}, random);
   conv.padding = {1, 1};
@@ -228,6 +251,7 @@ std::string difference(const Network& a, const Network& b) {
   if (a.timesteps != b.timesteps) return "timesteps";
   if (a.dataset != b.dataset || a.genotype != b.genotype) return "dataset or genotype";
   if (a.input_scale != b.input_scale || a.input_bits != b.input_bits) return "input quantisation";
+  if (a.input_code != b.input_code) return "input code";
   return "";
 }
 

@@ -55,9 +55,18 @@ TEST(NirErrors, EveryFaultInANodeIsNamed) {
     h5::write_string(nodes, name, value, kHere);
   };
   const std::vector<Broken> cases{
-      {"unsupported",
+      {"unknown",
+       [&](hid_t n) { replace_text(n, "lif/type", "Dropout"); },
+       {"node 'lif'", "found type Dropout", "Input, Output, Conv2d, Linear, Affine, LIF"}},
+      {"no threshold",
        [&](hid_t n) { replace_text(n, "lif/type", "CubaLI"); },
-       {"node 'lif'", "found type CubaLI", "Input, Output, Conv2d, Linear, Affine, LIF"}},
+       {"node 'lif'", "found type CubaLI", "a neuron with a threshold (CubaLIF)"}},
+      {"delay",
+       [&](hid_t n) { replace_text(n, "lif/type", "Delay"); },
+       {"node 'lif'", "found type Delay", "a network without delays"}},
+      {"one dimension",
+       [&](hid_t n) { replace_text(n, "lif/type", "Conv1d"); },
+       {"node 'lif'", "found type Conv1d", "Conv2d with maps of height 1"}},
       {"no type", [](hid_t n) { remove_object(n, "lif/type"); }, {"node 'lif'", "no 'type'"}},
       {"type is a number",
        [](hid_t n) {

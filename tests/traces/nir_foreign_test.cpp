@@ -3,6 +3,7 @@
 
 #include "helpers.h"
 #include "traces/nir.h"
+#include "traces/spike_export.h"
 #include "traces/support/files.h"
 
 /// NIR files of other programs, and ours as others see them.
@@ -59,10 +60,10 @@ TEST_F(ForeignNir, TwoLifLayersInDoublePrecision) {
                   20.0F);
 }
 
-TEST_F(ForeignNir, UnsupportedTypeIsNamedWithThePathIntoTheNestedGraph) {
+TEST_F(ForeignNir, AnEdgeOfTheNestedGraphNamesNoNode) {
   test::expect_input_error(
       [&] { read_nir(file("braille_subgraph.nir")); },
-      {"braille_subgraph.nir", "node 'lif1.lif1'", "type CubaLIF", "expected one of Input"});
+      {"braille_subgraph.nir", "node 'lif1'/edges", "an edge with 'lif1.lif'", "the name of a node"});
 }
 
 TEST_F(ForeignNir, RoundTripAsOurs) {
@@ -101,6 +102,34 @@ TEST_F(H5py, SeesTheLayoutOfTheReferenceLibrary) {
     write_nir(folder_.file("n.nir"), test::random_network(seed));
     EXPECT_EQ(run("check '" + folder_.file("n.nir") + "'"), "ok\n") << seed;
   }
+}
+
+TEST_F(H5py, TheReferenceLibraryReadsOurNetworks) {
+  write_nir(folder_.file("n.nir"), test::small_network());
+  const std::string said = run("reference '" + folder_.file("n.nir") + "'");
+  if (said == "absent\n") GTEST_SKIP() << "absent: the Python package nir";
+  EXPECT_EQ(said, "ok\n");
+  for (const std::uint64_t seed : {1U, 2U, 3U, 4U}) {
+    write_nir(folder_.file("n.nir"), test::random_network(seed));
+    EXPECT_EQ(run("reference '" + folder_.file("n.nir") + "'"), "ok\n") << seed;
+  }
+}
+
+TEST_F(H5py, TheReferenceLibraryPutsOurSpikesOnTheSameGrid) {
+  SpikeTrace trace;
+  trace.header.timesteps = 4;
+  trace.samples = {{0, 3, 0}};
+  auto& node = trace.nodes["lif"];
+  node.info = {1, 3, 1, 0};
+  node.spikes.resize(1);
+  for (std::size_t t = 0; t < 4; ++t) {
+    const std::uint8_t bits[3] = {static_cast<std::uint8_t>(t == 0), 0, static_cast<std::uint8_t>(t == 3)};
+    node.spikes[0].push_back(pack_chw(bits, 1, 1, 3));
+  }
+  export_spikes(folder_.file("s.h5"), trace, 3e-4);
+  const std::string said = run("spikes '" + folder_.file("s.h5") + "' lif 3e-4");
+  if (said == "absent\n") GTEST_SKIP() << "absent: the Python package nir with read_data";
+  EXPECT_EQ(said, "(1, 4, 3) 0,0,0 0,3,2\n");
 }
 
 TEST_F(H5py, ItsLzfCompressionGivesAHint) {

@@ -20,10 +20,14 @@ struct Command {
   const char* text;  ///< nullptr: not listed
 };
 
-constexpr std::array<Command, 7> kCommands{{
+constexpr std::array<Command, 11> kCommands{{
     {"search", search_command, "search a network for a chip: propose, score, train, measure, pick"},
-    {"train", train_command, "train one network, given by its cells"},
+    {"train", train_command, "train one network"},
+    {"test", test_command, "how well a network does: accuracy, confusions, firing rates"},
+    {"import", import_command, "read a NIR file of another framework, and tell what was decided"},
+    {"quantise", quantise_command, "round a network's weights to 2 to 8 bits, layer by layer"},
     {"trace", trace_command, "record the spikes of a network on test images"},
+    {"datasets", datasets_command, "list the data sets, or check one and say what is in it"},
     {"study", study_command, "look into a search's study: status, best, show, export"},
     {"sweep", sweep, "measure a network on many variants of a chip"},
     {"verify", verify_command, "check this build against reference values of the released SNASNet"},
@@ -62,14 +66,16 @@ int run(const std::vector<std::string>& words) {
     std::cout << "spikeloop " << SPIKELOOP_VERSION << '\n';
     return 0;
   }
-  std::vector<std::string> names{"help", "version"};
+  std::vector<std::string> names;
   for (const Command& command : kCommands) {
     if (name == command.name) return command.run({words.begin() + 1, words.end()});
     if (command.text != nullptr) names.emplace_back(command.name);
   }
+  names.insert(names.end(), {"help", "version"});
   const std::string nearest = nearest_word(name, names);
-  throw InputError("command line", "command", '"' + name + '"',
-                   nearest.empty() ? "search, train, trace, study, sweep, verify, help or version" : nearest);
+  std::string all = names.front();
+  for (std::size_t i = 1; i < names.size(); ++i) all += (i + 1 < names.size() ? ", " : " or ") + names[i];
+  throw InputError("command line", "command", '"' + name + '"', nearest.empty() ? all : nearest);
 }
 
 }  // namespace
@@ -89,7 +95,9 @@ int main(int argc, char** argv) {
     std::cerr << "spikeloop: " << error.what() << '\n';
     return 2;
   } catch (const std::exception& error) {
-    std::cerr << "spikeloop: failed: " << error.what() << '\n';
+    // LibTorch's texts go on with a backtrace.
+    const std::string text = error.what();
+    std::cerr << "spikeloop: failed: " << text.substr(0, text.find('\n')) << '\n';
     return 1;
   }
 }

@@ -1,13 +1,55 @@
 #include "tools/spikeloop/options.h"
 
 #include <boost/program_options/value_semantic.hpp>
+#include <cstdio>
 
 namespace spikeloop::tools {
 
-void add_data_options(po::options_description& options, std::string& dataset, std::string& data) {
-  options.add_options()("dataset", po::value(&dataset)->value_name("NAME")->default_value(dataset),
-                        "cifar10, or shapes (made on the fly)")("data", po::value(&data)->value_name("DIR"),
-                                                                "folder of CIFAR-10's binary version");
+models::Framing DataOptions::framing(std::int64_t frames) const {
+  models::Framing framing;
+  framing.by = models::parse_framing(frames_by, "--frames-by");
+  framing.frames = frames;
+  framing.frame_us = frame_us;
+  framing.from_first_event = from_first_event;
+  framing.binary = binary;
+  return framing;
+}
+
+void warn_of_clipped_inputs(std::int64_t count, int input_bits) {
+  if (count == 0) return;
+  std::fprintf(stderr,
+               "warning: %lld input values do not fit %d bits and were limited to %d: shorter frames, or "
+               "--binary-events, give smaller counts\n",
+               static_cast<long long>(count), input_bits, (1 << (input_bits - 1)) - 1);
+}
+
+models::Framing DataOptions::framing(const CommandLine& line, std::int64_t frames,
+                                     const std::string& input_code, const std::string& file) const {
+  for (const char* option : {"frames-by", "frame-us", "from-first-event", "binary-events"})
+    if (line.given(option)) return framing(frames);
+  if (input_code.empty() || input_code == models::kRateCode) return framing(frames);
+  models::Framing framing = models::framing_of(input_code, file);
+  framing.frames = frames;
+  return framing;
+}
+
+void add_data_options(po::options_description& options, DataOptions& data) {
+  std::string names;
+  for (const models::DatasetKind& kind : models::dataset_kinds()) {
+    names += (names.empty() ? "" : ", ") + std::string(kind.name);
+  }
+  auto* dataset = po::value(&data.dataset)->value_name("NAME");
+  if (!data.dataset.empty()) dataset->default_value(data.dataset);
+  options.add_options()("dataset", dataset, names.c_str())(
+      "data", po::value(&data.dir)->value_name("DIR"),
+      "its folder; spikeloop datasets says what belongs there")(
+      "frames-by", po::value(&data.frames_by)->value_name("HOW")->default_value(data.frames_by),
+      "cut event recordings into frames, one a timestep, of equal time or of equal count of events")(
+      "frame-us", po::value(&data.frame_us)->value_name("N")->default_value(0),
+      "length of a frame in microseconds; 0: the recording's part of it")(
+      "from-first-event", po::bool_switch(&data.from_first_event),
+      "--frame-us counts from there, not from 0")("binary-events", po::bool_switch(&data.binary),
+                                                  "a bit per pixel and frame instead of a count");
 }
 
 void add_network_options(po::options_description& options, models::SnasnetSpec& spec) {

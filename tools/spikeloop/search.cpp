@@ -48,13 +48,15 @@ int search_command(const std::vector<std::string>& arguments) {
   std::vector<std::string> set;
   bool separate_cells = false, no_augment = false;
 
+  DataOptions data;
+  data.dataset = settings.dataset;
   CommandLine line;
   line.usage = kUsage;
   const auto number = [](std::int64_t& target) {
     return po::value(&target)->value_name("N")->default_value(target);
   };
   po::options_description what("Network and chip");
-  add_data_options(what, settings.dataset, places.data);
+  add_data_options(what, data);
   what.add_options()("hw", po::value(&places.hw)->value_name("FILE"), "chip configuration (JSON)")(
       "set", po::value(&set)->value_name("PATH=VALUE")->composing(),
       "change one value of the chip; repeatable")("schedule", po::value(&schedule)->value_name("NAME"),
@@ -98,6 +100,9 @@ int search_command(const std::vector<std::string>& arguments) {
   settings.shared_cell = !separate_cells;
   settings.recipe.augment = !no_augment;
   settings.seed = parse_seed(seed, "--seed");
+  settings.dataset = data.dataset;
+  settings.framing = data.framing(settings.spec.timesteps);
+  places.data = data.dir;
   for (const LimitOption& limit : kLimitOptions) {
     if (line.values.count(limit.option) == 0) continue;
     const std::string text = line.values[limit.option].as<std::string>();

@@ -87,10 +87,6 @@ void read_hotspot(const std::string& text, sim::TrafficOptions& traffic) {
   traffic.hotspot_row = number(parts.back());
 }
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() > end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 }  // namespace
 
 int traffic_command(const Arguments& arguments) {

@@ -66,6 +66,10 @@ void write_all(const std::string& path, const std::string& text, const std::stri
 
 }  // namespace
 
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
 std::string read_file(const std::string& path) {
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) throw InputError(path, "open", reason(errno), "a readable file");

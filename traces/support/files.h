@@ -4,6 +4,9 @@
 
 namespace spikeloop {
 
+/// Whether a name has this ending.
+bool ends_with(const std::string& text, const std::string& end);
+
 /// Whole file as bytes. Throws InputError (file, "open", ...) when it cannot be read.
 std::string read_file(const std::string& path);
 

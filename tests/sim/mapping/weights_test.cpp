@@ -169,6 +169,53 @@ TEST(Weights, OffsetTakesAReferenceColumn) {
   }
 }
 
+/// Layers of 2 to 8 bits in one network: an output takes ceil(bits / cell bits) slices as an offset, and a
+/// pair of ceil((bits - 1) / cell bits) with its sign in the pair; each weight is stored once, in its layer's
+/// bits.
+TEST(Weights, EachLayersBitsTakeTheirSlices) {
+  auto network = [] {
+    NetworkBuilder b({1, 1, 1});
+    b.flatten("flatten", "input");
+    std::string last = "flatten";
+    for (int bits = 2; bits <= 8; ++bits) {
+      const std::string name = std::to_string(bits);
+      b.linear(name, last, bits == 2 ? 1 : 3, 3).lif("lif" + name, {name});
+      last = "lif" + name;
+    }
+    return b.output(last, {3}, 1);
+  }();
+  for (int bits = 2; bits <= 8; ++bits) {
+    const auto node = static_cast<std::size_t>(network.find(std::to_string(bits)));
+    auto& quantised = *network.nodes[node].as<traces::LinearParams>()->quantised;
+    quantised.bits = bits;
+    for (auto& value : quantised.value) value = static_cast<std::int8_t>(value % 2);
+  }
+  auto chip = tiny_chip();
+  chip.mesh = {4, 8, chip.mesh.flit_bits, chip.mesh.header_bits};
+  chip.crossbar.columns = 64;
+  for (const auto encoding : {WeightEncoding::kDifferentialPair, WeightEncoding::kOffset}) {
+    chip.weight_encoding = encoding;
+    const bool pair = encoding == WeightEncoding::kDifferentialPair;
+    for (chip.crossbar.cell_bits = 1; chip.crossbar.cell_bits <= 4; ++chip.crossbar.cell_bits) {
+      const auto plan = make_plan(network, chip, 1, 1, "net");
+      std::int64_t memory = 0;
+      for (int bits = 2; bits <= 8; ++bits) {
+        const auto& stage = stage_named(plan, std::to_string(bits));
+        const int stored = pair ? bits - 1 : bits;
+        int slices = 0;
+        while (slices * chip.crossbar.cell_bits < stored) ++slices;
+        ASSERT_EQ(stage.pieces.size(), 1U);
+        EXPECT_EQ(stage.pieces[0].columns, 3 * slices * (pair ? 2 : 1) + (pair ? 0 : 1))
+            << bits << "-bit weights, " << chip.crossbar.cell_bits << "-bit cells";
+        EXPECT_EQ(stage.weight_bits, bits);
+        memory += std::int64_t{bits == 2 ? 3 : 9} * bits;
+      }
+      EXPECT_EQ(plan.weight_memory_bits, memory);
+      EXPECT_EQ(traces::weight_memory(network).bits, memory);
+    }
+  }
+}
+
 TEST(Weights, ADifferentialPairHasNoMostNegativeWeight) {
   auto chip = tiny_chip();
   auto network = NetworkBuilder({2, 4, 4}).conv("c", "input", 2, 3).lif("l", {"c"}).output("l", {2, 4, 4}, 1);

@@ -34,16 +34,23 @@ Samples one_sample(std::vector<std::uint8_t> sample) {
   return std::make_shared<MemorySet>(std::move(sample), std::vector<std::int64_t>{-1});
 }
 
-Samples from_nir_data(const std::string& path, const Size& size, const Framing& framing, double dt_s) {
+void refuse_asked_step(const std::string& path, const GivenInputShape& shape) {
+  if (shape.dt_asked)
+    throw InputError("command line", "--frame-us", "given for " + path, "none: it has timesteps of its own");
+}
+
+Samples from_nir_data(const std::string& path, const Size& size, const Framing& framing,
+                      const GivenInputShape& shape) {
   traces::NirData data = traces::read_nir_data(path);
   if (data.neurons != size.neurons()) {
     throw InputError(path, "neurons", std::to_string(data.neurons),
                      std::to_string(size.neurons()) + ", the elements of the network's input");
   }
   if (data.samples.empty()) throw InputError(path, "samples", "none", "at least one");
+  if (data.steps > 0) refuse_asked_step(path, shape);
   data.labels.resize(data.samples.size(), -1);
   const double own_step_s = data.duration_s / static_cast<double>(std::max<std::int64_t>(1, data.steps));
-  const double step_s = data.steps > 0 ? own_step_s : dt_s;
+  const double step_s = data.steps > 0 ? own_step_s : shape.dt_s;
   return nir_samples(std::move(data), framing, step_s);
 }
 
@@ -109,9 +116,9 @@ Samples from_aedat2(const std::string& path, const Size& size, Framing framing, 
                      shape_text({size.channels, size.height, size.width}) + ", the network's input");
   }
   framing.frame_us = std::llround(dt_s * 1e6);
-  if (framing.frame_us < 1) {
-    throw InputError(path, "timestep", std::to_string(dt_s) + " s",
-                     "1 us or more (--frame-us), as its times");
+  if (framing.frame_us < 1 || std::abs(static_cast<double>(framing.frame_us) - dt_s * 1e6) > 1e-6) {
+    throw InputError(path, "timestep", std::to_string(dt_s * 1e6) + " us",
+                     "whole microseconds (--frame-us), as its times have");
   }
   std::vector<std::uint8_t> sample(static_cast<std::size_t>(size.timesteps * size.neurons()));
   framing.from_first_event = true;  // its times count from when the camera was switched on
@@ -136,8 +143,9 @@ Dataset open_given_input(const std::string& path, const GivenInputShape& shape) 
   framing.frames = size.timesteps;
   set_events(dataset, framing, size.channels, size.height, size.width);
   if (ends_with(path, ".h5") || ends_with(path, ".hdf5")) {
-    dataset.test = from_nir_data(path, size, framing, shape.dt_s);
+    dataset.test = from_nir_data(path, size, framing, shape);
   } else if (ends_with(path, ".npz")) {
+    refuse_asked_step(path, shape);
     dataset.test = from_npz(path, size);
   } else if (ends_with(path, ".csv")) {
     dataset.test = from_csv(path, size, shape.dt_s);

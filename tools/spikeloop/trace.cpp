@@ -1,5 +1,6 @@
 #include <boost/program_options/value_semantic.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -16,7 +17,6 @@
 #include "traces/spike_export.h"
 #include "traces/spike_trace.h"
 #include "traces/support/error.h"
-#include "traces/support/files.h"
 
 namespace spikeloop::tools {
 namespace {
@@ -80,6 +80,7 @@ models::Dataset open_file(const std::string& input, const DataOptions& data, con
   models::GivenInputShape shape;
   shape.timesteps = network.timesteps;
   shape.dt_s = step_s(data.frame_us, network);
+  shape.dt_asked = data.frame_us > 0;
   const auto shapes = traces::infer_shapes(network, file);
   for (std::size_t i = 0; i < network.nodes.size(); ++i) {
     if (network.nodes[i].as<traces::InputParams>() != nullptr) shape.input = shapes[i];
@@ -118,12 +119,11 @@ int trace_command(const std::vector<std::string>& arguments) {
     if (!input.empty() && line.given(option))
       throw InputError("command line", line.place_of(option), "together with --input",
                        "a dataset: the spikes of a file are taken as they are");
-  if (!input.empty() && line.given("frame-us") && (data.frame_us < 1 || ends_with(input, ".npz")))
-    throw InputError("command line", "--frame-us", std::to_string(data.frame_us) + " for " + input,
-                     "1 or more microseconds, for times: .npz has frames");
+  if (!input.empty() && line.given("frame-us") && data.frame_us < 1)
+    throw InputError("command line", "--frame-us", std::to_string(data.frame_us), "1 or more");
   if (!spikes.empty()) {
     require_writable(spikes, "--export-spikes");
-    if (spikes == out)
+    if (std::filesystem::weakly_canonical(spikes) == std::filesystem::weakly_canonical(out))
       throw InputError("command line", "--export-spikes", "the file of --out", "another one");
   }
   const traces::Network network = traces::read_nir(network_file);

@@ -83,10 +83,10 @@ bool parse_event(const std::string& line, std::int64_t (&fields)[4]) {
   return at == end;
 }
 
-Samples from_csv(const std::string& path, const Size& size, double dt_s) {
+Samples from_csv(const std::string& path, const Size& size, double dt_s, std::int64_t& late) {
   std::istringstream lines(read_file(path));
   std::vector<std::uint8_t> sample(static_cast<std::size_t>(size.timesteps * size.neurons()), 0);
-  std::int64_t number = 0;
+  std::int64_t number = 0, events = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
     if (!line.empty() && line.back() == '\r') line.pop_back();
@@ -103,9 +103,14 @@ Samples from_csv(const std::string& path, const Size& size, double dt_s) {
                            std::to_string(size.height) + ", p below " + std::to_string(size.channels));
     }
     const double step = std::floor(static_cast<double>(t) * 1e-6 / dt_s + 1e-6);
-    if (step >= static_cast<double>(size.timesteps)) continue;
+    ++events;
+    if (step >= static_cast<double>(size.timesteps)) {
+      ++late;
+      continue;
+    }
     add(sample, static_cast<std::int64_t>(step), (p * size.height + y) * size.width + x, size);
   }
+  if (events == 0) throw InputError(path, "events", "none", "at least one line t,x,y,p");
   return one_sample(std::move(sample));
 }
 
@@ -148,7 +153,11 @@ Dataset open_given_input(const std::string& path, const GivenInputShape& shape) 
     refuse_asked_step(path, shape);
     dataset.test = from_npz(path, size);
   } else if (ends_with(path, ".csv")) {
-    dataset.test = from_csv(path, size, shape.dt_s);
+    std::int64_t late = 0;
+    dataset.test = from_csv(path, size, shape.dt_s, late);
+    if (late > 0)
+      dataset.notes.push_back(path + ": " + std::to_string(late) +
+                              " events come after the last timestep and are left out");
   } else if (ends_with(path, ".aedat")) {
     dataset.test = from_aedat2(path, size, framing, shape.dt_s);
   } else {

@@ -128,6 +128,7 @@ int quantise_command(const std::vector<std::string>& arguments) {
   if (test_images < 0)
     throw InputError("command line", "--test-images", std::to_string(test_images), "0 (all) or more");
   require_writable(out, "--out");
+  require_different({{"--network", network_file}, {"--checkpoint", checkpoint_file}, {"--out", out}});
   const std::string& file = network_file.empty() ? checkpoint_file : network_file;
   const traces::Network network = network_file.empty() ? network_of_checkpoint(file) : traces::read_nir(file);
   // Else what import has not decided would pass for decided once it is written.

@@ -181,13 +181,14 @@ void save_checkpoint(const std::string& path, const GraphNet& net, const std::st
   archive.write("dataset", c10::IValue(dataset));
   write_network(archive, net);
   if (training != nullptr) write_training(archive, *training);
-  write_atomically(path, [&](const std::string& temporary) {
-    // Through a stream: given a name, LibTorch would put it into the archive.
-    std::ofstream file(temporary, std::ios::binary);
-    archive.save_to(file);
-    file.close();
-    if (!file) throw InputError(path, "write", "an error while writing", "room for the checkpoint");
+  // Into memory first: LibTorch's writer ends the process when a write fails. (And given a file's name, it
+  // would put that into the archive.)
+  std::string bytes;
+  archive.save_to([&](const void* data, std::size_t size) {
+    bytes.append(static_cast<const char*>(data), size);
+    return size;
   });
+  write_file(path, bytes);
 }
 
 Checkpoint load_checkpoint(const std::string& path) {

@@ -22,7 +22,7 @@ struct Evaluation {
 struct EvaluateOptions {
   std::int64_t batch = 100;
   bool quiet = true;
-  int threads = 1;  ///< of a traces::Network; never changes the result
+  int threads = 1;  ///< of test_network and accuracy of a traces::Network; never changes the result
 };
 
 /// From a batch to [B, classes]. Each is called by one thread at a time.

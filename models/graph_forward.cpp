@@ -377,7 +377,9 @@ class GraphNetImpl::Forward {
     if (!net_.is_training()) {
       return batch_norm_eval(x, own.weight, own.bias, own.running_mean, own.running_var, kNormEpsilon);
     }
-    const auto seen = static_cast<double>(++net_.statistics_seen_[at(index)]);
+    std::int64_t& counted = net_.statistics_seen_[at(index)];
+    if (x.numel() > x.size(1)) ++counted;  // else batch_norm_train leaves the statistics alone
+    const auto seen = static_cast<double>(std::max<std::int64_t>(counted, 1));
     const double momentum = net_.norm_momentum < 0 ? 1 / seen : net_.norm_momentum;
     return batch_norm_train(x, own.weight, own.bias, own.running_mean, own.running_var, momentum,
                             kNormEpsilon);

@@ -309,7 +309,7 @@ std::vector<LayerRounding> compare(const traces::Network& network, const traces:
     if (before_q != nullptr) layer.bits_before = before_q->bits;
     if (q != nullptr) {
       layer.bits = q->bits;
-      layer.per_channel = q->scale.size() == static_cast<std::size_t>(after->shape.at(0));
+      layer.per_channel = q->scale.size() > 1;
     }
     double peak = 0, largest = 0, signal = 0, noise = 0;
     for (std::size_t i = 0; i < before->data.size(); ++i) {

@@ -51,9 +51,12 @@ std::string identity_of(const GraphNet& net, const Dataset& dataset, const Train
     const std::int64_t label = dataset.train->label(i);
     labels.update(&label, sizeof label);
   }
-  Json data{{"name", dataset.name},          {"samples", dataset.train->size()},
-            {"sha256_of_labels", labels.hex_digest()}, {"frames", dataset.frames},
-            {"mean", dataset.mean},          {"std", dataset.std}};
+  Json data{{"name", dataset.name},
+            {"samples", dataset.train->size()},
+            {"sha256_of_labels", labels.hex_digest()},
+            {"frames", dataset.frames},
+            {"mean", dataset.mean},
+            {"std", dataset.std}};
   if (dataset.events) data["framing"] = to_text(dataset.framing);
   return Json{{"training", Json::parse(to_json(options))},
               {"dataset", data},

@@ -117,7 +117,6 @@ void read_events(hid_t group, const h5::Where& where, NirData& data) {
   if (shape != other) h5::fail(where, "idx and time of different shapes", "the same");
   if (shape[0] > kMost) h5::fail(where, std::to_string(shape[0]) + " samples", "at most 2^24");
   data.samples.resize(static_cast<std::size_t>(shape[0]));
-  bool begins = false, ends = false;  // a spike at 0, at t_max
   for (std::size_t i = 0; i < index.size(); ++i) {
     if (index[i] == -1) continue;
     const auto row = i / static_cast<std::size_t>(shape[1]);
@@ -128,10 +127,9 @@ void read_events(hid_t group, const h5::Where& where, NirData& data) {
     if (!(time[i] >= 0 && time[i] < 1e9))
       h5::fail(where.in("time"), text(time[i]) + " in " + place, "seconds, 0 to 1e9");
     data.samples[row].push_back({time[i], static_cast<std::int64_t>(index[i])});
-    begins = begins || time[i] == 0;
-    ends = ends || std::abs(time[i] - data.duration_s) <= 1e-9 * data.duration_s;
+    data.spike_at_zero = data.spike_at_zero || time[i] == 0;
+    data.spike_at_end = data.spike_at_end || std::abs(time[i] - data.duration_s) <= 1e-9 * data.duration_s;
   }
-  data.times_end_steps = ends && !begins;
   for (auto& sample : data.samples) {
     std::stable_sort(sample.begin(), sample.end(),
                      [](const NirData::Spike& a, const NirData::Spike& b) { return a.time_s < b.time_s; });

@@ -19,10 +19,10 @@ struct NirData {
   std::int64_t neurons = 0;
   double duration_s = 0;
   std::int64_t steps = 0;  ///< of time-gridded data, else 0
-  /// A spike of step k of a simulation is at k dt in files of nir 1.0.7's to_event, but at (k + 1) dt in
-  /// those of its development, and no attribute tells. Taken for the latter when a spike is at t_max and none
-  /// at 0.
-  bool times_end_steps = false;
+  /// A spike of step k of a simulation is at k dt in files that the reference library's to_event made (2026),
+  /// but at (k + 1) dt in those of its later get_event, and no attribute tells.
+  bool spike_at_zero = false, spike_at_end = false;
+  bool times_end_steps() const { return spike_at_end && !spike_at_zero; }
   std::vector<std::vector<Spike>> samples;  ///< in order of time. Step k of a grid is at (k + 1/2) dt
   std::vector<std::int64_t> labels, shape;  ///< empty when the file has none
 };

@@ -34,16 +34,23 @@ Samples one_sample(std::vector<std::uint8_t> sample) {
   return std::make_shared<MemorySet>(std::move(sample), std::vector<std::int64_t>{-1});
 }
 
-Samples from_nir_data(const std::string& path, const Size& size, const Framing& framing, double dt_s) {
+void refuse_asked_step(const std::string& path, const GivenInputShape& shape) {
+  if (shape.dt_asked)
+    throw InputError("command line", "--frame-us", "given for " + path, "none: it has timesteps of its own");
+}
+
+Samples from_nir_data(const std::string& path, const Size& size, const Framing& framing,
+                      const GivenInputShape& shape) {
   traces::NirData data = traces::read_nir_data(path);
   if (data.neurons != size.neurons()) {
     throw InputError(path, "neurons", std::to_string(data.neurons),
                      std::to_string(size.neurons()) + ", the elements of the network's input");
   }
   if (data.samples.empty()) throw InputError(path, "samples", "none", "at least one");
+  if (data.steps > 0) refuse_asked_step(path, shape);
   data.labels.resize(data.samples.size(), -1);
   const double own_step_s = data.duration_s / static_cast<double>(std::max<std::int64_t>(1, data.steps));
-  const double step_s = data.steps > 0 ? own_step_s : dt_s;
+  const double step_s = data.steps > 0 ? own_step_s : shape.dt_s;
   return nir_samples(std::move(data), framing, step_s);
 }
 
@@ -76,10 +83,10 @@ bool parse_event(const std::string& line, std::int64_t (&fields)[4]) {
   return at == end;
 }
 
-Samples from_csv(const std::string& path, const Size& size, double dt_s) {
+Samples from_csv(const std::string& path, const Size& size, double dt_s, std::int64_t& late) {
   std::istringstream lines(read_file(path));
   std::vector<std::uint8_t> sample(static_cast<std::size_t>(size.timesteps * size.neurons()), 0);
-  std::int64_t number = 0;
+  std::int64_t number = 0, events = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
     if (!line.empty() && line.back() == '\r') line.pop_back();
@@ -96,9 +103,14 @@ Samples from_csv(const std::string& path, const Size& size, double dt_s) {
                            std::to_string(size.height) + ", p below " + std::to_string(size.channels));
     }
     const double step = std::floor(static_cast<double>(t) * 1e-6 / dt_s + 1e-6);
-    if (step >= static_cast<double>(size.timesteps)) continue;
+    ++events;
+    if (step >= static_cast<double>(size.timesteps)) {
+      ++late;
+      continue;
+    }
     add(sample, static_cast<std::int64_t>(step), (p * size.height + y) * size.width + x, size);
   }
+  if (events == 0) throw InputError(path, "events", "none", "at least one line t,x,y,p");
   return one_sample(std::move(sample));
 }
 
@@ -109,9 +121,9 @@ Samples from_aedat2(const std::string& path, const Size& size, Framing framing, 
                      shape_text({size.channels, size.height, size.width}) + ", the network's input");
   }
   framing.frame_us = std::llround(dt_s * 1e6);
-  if (framing.frame_us < 1) {
-    throw InputError(path, "timestep", std::to_string(dt_s) + " s",
-                     "1 us or more (--frame-us), as its times");
+  if (framing.frame_us < 1 || std::abs(static_cast<double>(framing.frame_us) - dt_s * 1e6) > 1e-6) {
+    throw InputError(path, "timestep", std::to_string(dt_s * 1e6) + " us",
+                     "whole microseconds (--frame-us), as its times have");
   }
   std::vector<std::uint8_t> sample(static_cast<std::size_t>(size.timesteps * size.neurons()));
   framing.from_first_event = true;  // its times count from when the camera was switched on
@@ -136,11 +148,16 @@ Dataset open_given_input(const std::string& path, const GivenInputShape& shape) 
   framing.frames = size.timesteps;
   set_events(dataset, framing, size.channels, size.height, size.width);
   if (ends_with(path, ".h5") || ends_with(path, ".hdf5")) {
-    dataset.test = from_nir_data(path, size, framing, shape.dt_s);
+    dataset.test = from_nir_data(path, size, framing, shape);
   } else if (ends_with(path, ".npz")) {
+    refuse_asked_step(path, shape);
     dataset.test = from_npz(path, size);
   } else if (ends_with(path, ".csv")) {
-    dataset.test = from_csv(path, size, shape.dt_s);
+    std::int64_t late = 0;
+    dataset.test = from_csv(path, size, shape.dt_s, late);
+    if (late > 0)
+      dataset.notes.push_back(path + ": " + std::to_string(late) +
+                              " events come after the last timestep and are left out");
   } else if (ends_with(path, ".aedat")) {
     dataset.test = from_aedat2(path, size, framing, shape.dt_s);
   } else {

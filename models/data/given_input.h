@@ -12,7 +12,8 @@ namespace spikeloop::models {
 struct GivenInputShape {
   std::vector<std::int64_t> input;  ///< [C, H, W] or [N]
   std::int64_t timesteps = 0, classes = 0;
-  double dt_s = 0;  ///< of a timestep
+  double dt_s = 0;        ///< of a timestep
+  bool dt_asked = false;  ///< by the user: refused for a file that has timesteps of its own
 };
 
 /// The samples of a file as the test half of a data set, counts per timestep and neuron:
@@ -22,8 +23,7 @@ struct GivenInputShape {
 ///   .npz        "frames" [T, C, H, W] as SpikingJelly writes them, one sample.
 ///   .csv        one sample of events, lines "t,x,y,p": microseconds, pixel, polarity 0 or 1 = channel; one
 ///               header line may come first. An event is in timestep floor(t / dt).
-///   .aedat      AEDAT 2.0 of a DAVIS240, one sample of [2, 180, 240], timesteps counted from its first
-///   event.
+///   .aedat      AEDAT 2.0 of a DAVIS240, one sample of [2, 180, 240]; timesteps count from its first event.
 /// What comes after the last timestep is left out; more than 255 spikes of a neuron in a timestep saturate.
 /// Labels: as the file says, -1 without. Throws InputError for another ending and for whatever does not fit.
 Dataset open_given_input(const std::string& path, const GivenInputShape& shape);

@@ -3,10 +3,12 @@
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "models/data/readers.h"
 #include "traces/nir_data.h"
 #include "traces/support/error.h"
+#include "traces/support/files.h"
 
 namespace spikeloop::models {
 namespace {
@@ -24,7 +26,11 @@ std::int64_t step_of(double time_s, double step_s, std::int64_t steps, bool ends
 class NirSet : public SampleSet {
  public:
   NirSet(NirData data, const Framing& framing, double step_s)
-      : data_(std::move(data)), framing_(framing), step_s_(step_s) {}
+      : data_(std::move(data)),
+        framing_(framing),
+        step_s_(step_s),
+        frames_cover_all_(!framing.from_first_event &&
+                          step_s * static_cast<double>(framing.frames) >= data_.duration_s * (1 - 1e-9)) {}
   std::int64_t size() const override { return static_cast<std::int64_t>(data_.samples.size()); }
   std::int64_t label(std::int64_t index) const override {
     return data_.labels.at(static_cast<std::size_t>(index));
@@ -42,10 +48,9 @@ class NirSet : public SampleSet {
       } else if (framing_.from_first_event) {
         frame = step_of(spike.time_s - spikes.front().time_s, step_s_, framing_.frames, false);
       } else {
-        frame = step_of(spike.time_s, step_s_, framing_.frames, data_.times_end_steps);
+        frame = step_of(spike.time_s, step_s_, framing_.frames, data_.times_end_steps());
       }
-      if (framing_.frame_us == 0 && spike.time_s <= data_.duration_s)
-        frame = std::min(frame, framing_.frames - 1);
+      if (frames_cover_all_ && spike.time_s <= data_.duration_s) frame = std::min(frame, framing_.frames - 1);
       if (frame >= framing_.frames) continue;
       std::uint8_t& value = out[frame * data_.neurons + spike.neuron];
       if (value < (framing_.binary ? 1 : 255)) ++value;
@@ -56,6 +61,7 @@ class NirSet : public SampleSet {
   NirData data_;
   Framing framing_;
   double step_s_;
+  bool frames_cover_all_;  ///< what is at the very end belongs to the last one
 };
 
 /// [channels, height, width] of a sample.
@@ -85,15 +91,25 @@ Dataset open_nirdata(const DatasetOptions& options) {
   dataset.name = "nirdata";
   Framing framing;
   std::vector<std::int64_t> shape;
+  // Both halves where they are there: the number of classes and what times mean are those of both.
+  std::vector<std::pair<std::string, NirData>> halves;
+  bool at_zero = false, at_end = false;
   for (const bool train : {true, false}) {
     const std::string path = folder + (train ? "/train.h5" : "/test.h5");
-    const bool wanted = train ? options.train : options.test;
     std::error_code error;
-    if (!wanted && !std::filesystem::exists(path, error)) continue;
-    NirData data = traces::read_nir_data(path);
+    if (!(train ? options.train : options.test) && !std::filesystem::exists(path, error)) continue;
+    halves.emplace_back(path, traces::read_nir_data(path));
+    at_zero = at_zero || halves.back().second.spike_at_zero;
+    at_end = at_end || halves.back().second.spike_at_end;
+  }
+  for (auto& [path, data] : halves) {
+    const bool train = ends_with(path, "/train.h5");
+    const bool wanted = train ? options.train : options.test;
+    data.spike_at_zero = at_zero;
+    data.spike_at_end = at_end;
     if (data.samples.empty()) throw InputError(path, "samples", "none", "at least one");
-    if (wanted && data.times_end_steps)
-      dataset.notes.push_back(path + ": times taken for ends of steps: one is t_max, none is 0");
+    if (wanted && data.times_end_steps())
+      dataset.notes.push_back(path + ": times taken for ends of steps: some are t_max, none is 0");
     if (wanted && data.labels.empty())
       dataset.notes.push_back(path + " has no /labels: every sample is of class 0");
     const auto most = std::max_element(data.labels.begin(), data.labels.end());
@@ -103,7 +119,7 @@ Dataset open_nirdata(const DatasetOptions& options) {
                        "0 to 999999");
     }
     dataset.classes = std::max(dataset.classes, data.labels.empty() ? 1 : *most + 1);
-    if (!wanted) continue;  // read for the number of classes, which is that of both halves
+    if (!wanted) continue;
     const Framing own = checked(options.framing, data.steps > 0 ? data.steps : kDefaultFrames);
     const std::vector<std::int64_t> own_shape = shape_of(data, path);
     if (!shape.empty() && (own_shape != shape || own.frames != framing.frames)) {

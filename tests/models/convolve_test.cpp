@@ -118,5 +118,20 @@ TEST(BatchNormTrain, EqualsLibTorchBothWays) {
   }
 }
 
+/// It has no variance: an unbiased one would be NaN.
+TEST(BatchNormTrain, OneValuePerChannelLeavesTheStatisticsAlone) {
+  for (const auto& shape : std::vector<std::vector<std::int64_t>>{{1, 3}, {1, 3, 1, 1}}) {
+    const at::Tensor x = random_tensor(shape, 1).set_requires_grad(true);
+    const at::Tensor weight = random_tensor({3}, 2), bias = random_tensor({3}, 3);
+    const at::Tensor mean = at::zeros({3}), var = at::ones({3});
+    const at::Tensor y = batch_norm_train(x, weight, bias, mean, var, 0.1, 1e-5);
+    EXPECT_TRUE(at::allclose(y.detach().flatten(), bias));
+    EXPECT_TRUE(at::equal(mean, at::zeros({3})));
+    EXPECT_TRUE(at::equal(var, at::ones({3})));
+    y.sum().backward();
+    EXPECT_TRUE(x.grad().isfinite().all().item<bool>());
+  }
+}
+
 }  // namespace
 }  // namespace spikeloop::models

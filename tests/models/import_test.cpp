@@ -80,8 +80,6 @@ std::vector<std::array<double, 3>> recorded(const std::string& file) {
   return rows;
 }
 
-/// Norse: dt 1e-4, forward Euler, hard reset. snnTorch ran the same neuron as v = beta v + x, that is 1 / (1
-/// - beta) = tau / dt = 25 times as large, reset to zero.
 /// 15 / 25 * 25 is 15.000001 in floats, which would cross a threshold of 15.
 TEST(Import, SumsOfSpikesAreWholeNumbers) {
   Network n;
@@ -104,6 +102,8 @@ TEST(Import, SumsOfSpikesAreWholeNumbers) {
   EXPECT_EQ(spikes.at("n").flatten()[1].item<float>(), 1);  // 16
 }
 
+/// Norse: dt 1e-4, forward Euler, hard reset. snnTorch ran the same neuron as v = beta v + x, that is 1 / (1
+/// - beta) = tau / dt = 25 times as large, reset to zero.
 TEST(ImportedDynamics, NorseAndSnnTorchRecordedTheSameNeuron) {
   if (!std::filesystem::exists(reference("lif_norse.nir"))) GTEST_SKIP() << "absent: refs/nir";
   Network n = traces::import_nir(reference("lif_norse.nir"), {}).network;

@@ -50,6 +50,8 @@ wrong_input() {
   expect_refusal "bits of spikes" "whole numbers already" "${asked[@]}" --input-code rate --weight-bits 8,input=4
   expect_refusal "resume and restart" "--restart as well" "${asked[@]}" --resume --restart
   expect_refusal "no time between checkpoints" "--checkpoint-minutes" "${asked[@]}" --checkpoint-minutes 0
+  expect_refusal "two results in one file" "the file of --checkpoint" "$spikeloop" train "${small[@]}" --epochs 1 \
+    --checkpoint refused --network ./refused
   expect_refusal "no place" "--out" "$spikeloop" train "${small[@]}"
   expect_refusal "more validation than training" "at most 9999" "${asked[@]}" --validation-images 10000
   expect_refusal "test of nothing" "either --network or --checkpoint" "$spikeloop" test --dataset shapes

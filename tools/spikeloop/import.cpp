@@ -64,6 +64,7 @@ int import_command(const std::vector<std::string>& arguments) {
                         : traces::ImportOptions::Euler::kForward;
   if (!dataset.empty()) models::check_dataset_name(dataset);  // what trace and quantise will open
   if (!out.empty()) require_writable(out, "--out");
+  require_different({{"the network", model}, {"--out", out}});
   traces::ImportedNetwork imported = traces::import_nir(model, options);
   if (!dataset.empty()) imported.network.dataset = dataset;
   std::cout << traces::import_report(imported, model);

@@ -1,6 +1,8 @@
 #include <array>
+#include <cstdio>
 #include <exception>
 #include <iostream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -90,7 +92,10 @@ int evaluate_command(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   try {
-    return spikeloop::tools::run({argv + 1, argv + argc});
+    const int code = spikeloop::tools::run({argv + 1, argv + argc});
+    if (!std::cout.flush() || std::fflush(stdout) != 0)
+      throw std::runtime_error("standard output could not be written");
+    return code;
   } catch (const spikeloop::InputError& error) {
     std::cerr << "spikeloop: " << error.what() << '\n';
     return 2;

@@ -30,8 +30,8 @@ constexpr const char* kUsage =
 
 double kib(std::int64_t bits) { return static_cast<double>(bits) / 8 / 1024; }
 
-std::string scale_text(const models::LayerRounding& layer, const models::Quantisation& quantisation) {
-  return std::string(layer.per_channel ? "channel" : "tensor") + ", " +
+std::string scale_text(const models::Quantisation& quantisation) {
+  return std::string(quantisation.per_channel ? "channel" : "tensor") + ", " +
          (quantisation.scale == models::Quantisation::Scale::kMse ? "mse" : "max");
 }
 
@@ -48,7 +48,7 @@ void print_layers(const std::vector<models::LayerRounding>& layers,
   for (const auto& layer : layers) {
     const std::string bits = std::to_string(layer.bits_before) + " -> " + std::to_string(layer.bits);
     std::printf("%-*s  %9lld  %7s  %-12s  %11.2f %%  %4.1f dB  ", static_cast<int>(width), layer.name.c_str(),
-                static_cast<long long>(layer.weights), bits.c_str(), scale_text(layer, quantisation).c_str(),
+                static_cast<long long>(layer.weights), bits.c_str(), scale_text(quantisation).c_str(),
                 100 * layer.largest_error, layer.sqnr_db);
     memory(layer.weights * layer.bits_before, layer.weights * layer.bits);
     weights += layer.weights;
@@ -128,10 +128,11 @@ int quantise_command(const std::vector<std::string>& arguments) {
   if (test_images < 0)
     throw InputError("command line", "--test-images", std::to_string(test_images), "0 (all) or more");
   require_writable(out, "--out");
+  require_different({{"--network", network_file}, {"--checkpoint", checkpoint_file}, {"--out", out}});
   const std::string& file = network_file.empty() ? checkpoint_file : network_file;
   const traces::Network network = network_file.empty() ? network_of_checkpoint(file) : traces::read_nir(file);
-  traces::require_timesteps(network,
-                            file);  // what import has not decided would pass for decided once written
+  // Else what import has not decided would pass for decided once it is written.
+  traces::require_timesteps(network, file);
 
   traces::Network rounded = network;
   if (!with_data) {

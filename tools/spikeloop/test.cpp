@@ -98,6 +98,7 @@ int test_command(const std::vector<std::string>& arguments) {
   if (options.batch < 1)
     throw InputError("command line", "--batch", std::to_string(options.batch), "1 or more");
   if (!json_file.empty()) require_writable(json_file, "--json");
+  require_different({{"--network", network_file}, {"--checkpoint", checkpoint_file}, {"--json", json_file}});
   options.quiet = quiet;
 
   std::optional<traces::Network> network;

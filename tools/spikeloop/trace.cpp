@@ -7,6 +7,7 @@
 #include "models/data/dataset.h"
 #include "models/data/given_input.h"
 #include "models/graph_runner.h"
+#include "models/input_code.h"
 #include "nas/candidate.h"
 #include "nas/settings.h"
 #include "tools/spikeloop/commands.h"
@@ -16,7 +17,6 @@
 #include "traces/spike_export.h"
 #include "traces/spike_trace.h"
 #include "traces/support/error.h"
-#include "traces/support/files.h"
 
 namespace spikeloop::tools {
 namespace {
@@ -75,11 +75,20 @@ models::Dataset open_test_half(DataOptions& data, const CommandLine& line, const
   return dataset;
 }
 
+/// Of --input: as the network was trained or quantised, unless the command line says otherwise.
+double input_step_s(const DataOptions& data, const traces::Network& network, const std::string& file) {
+  std::int64_t frame_us = data.frame_us;
+  if (frame_us == 0 && !network.input_code.empty() && network.input_code != models::kRateCode)
+    frame_us = models::framing_of(network.input_code, file).frame_us;
+  return step_s(frame_us, network);
+}
+
 models::Dataset open_file(const std::string& input, const DataOptions& data, const traces::Network& network,
                           const std::string& file) {
   models::GivenInputShape shape;
   shape.timesteps = network.timesteps;
-  shape.dt_s = step_s(data.frame_us, network);
+  shape.dt_s = input_step_s(data, network, file);
+  shape.dt_asked = data.frame_us > 0;
   const auto shapes = traces::infer_shapes(network, file);
   for (std::size_t i = 0; i < network.nodes.size(); ++i) {
     if (network.nodes[i].as<traces::InputParams>() != nullptr) shape.input = shapes[i];
@@ -118,14 +127,11 @@ int trace_command(const std::vector<std::string>& arguments) {
     if (!input.empty() && line.given(option))
       throw InputError("command line", line.place_of(option), "together with --input",
                        "a dataset: the spikes of a file are taken as they are");
-  if (!input.empty() && line.given("frame-us") && (data.frame_us < 1 || ends_with(input, ".npz")))
-    throw InputError("command line", "--frame-us", std::to_string(data.frame_us) + " for " + input,
-                     "1 or more microseconds, for times: .npz has frames");
-  if (!spikes.empty()) {
-    require_writable(spikes, "--export-spikes");
-    if (spikes == out)
-      throw InputError("command line", "--export-spikes", "the file of --out", "another one");
-  }
+  if (!input.empty() && line.given("frame-us") && data.frame_us < 1)
+    throw InputError("command line", "--frame-us", std::to_string(data.frame_us), "1 or more");
+  if (!spikes.empty()) require_writable(spikes, "--export-spikes");
+  require_different(
+      {{"--network", network_file}, {"--input", input}, {"--out", out}, {"--export-spikes", spikes}});
   const traces::Network network = traces::read_nir(network_file);
   traces::require_timesteps(network, network_file);
   const models::Dataset dataset = input.empty() ? open_test_half(data, line, network, network_file)
@@ -141,13 +147,16 @@ int trace_command(const std::vector<std::string>& arguments) {
                      "at most " + std::to_string(available - 1));
   check_suits(network, network_file, dataset);
   if (!spikes.empty()) traces::check_export(spikes, records.size());
+  if (!input.empty())
+    for (const std::string& note : dataset.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
   std::int64_t clipped = 0;
   const traces::SpikeTrace trace = models::record_trace(network, dataset, *dataset.test, records, &clipped);
   warn_of_clipped_inputs(clipped, network.input_bits);
   traces::write_trace(out, trace);
   if (!spikes.empty()) {
-    const std::int64_t frame_us = input.empty() ? dataset.framing.frame_us : data.frame_us;
-    traces::export_spikes(spikes, trace, step_s(frame_us, network));
+    const double timestep_s =
+        input.empty() ? step_s(dataset.framing.frame_us, network) : input_step_s(data, network, network_file);
+    traces::export_spikes(spikes, trace, timestep_s);
   }
   std::size_t right = 0, labelled = 0;
   for (const traces::SampleInfo& sample : trace.samples) {

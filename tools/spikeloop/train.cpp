@@ -176,6 +176,8 @@ int train_command(const std::vector<std::string>& arguments) {
   const models::Quantisation qat =
       options.qat.empty() ? models::Quantisation{} : models::parse_quantisation(options.qat, "--qat");
   outputs.check();
+  require_different(
+      {{"--from", choice.from}, {"--checkpoint", outputs.checkpoint}, {"--network", outputs.network}});
   models::DatasetOptions dataset_options;
   dataset_options.dir = data.dir;
   dataset_options.framing = framing_for(choice, line, data);
@@ -194,7 +196,14 @@ int train_command(const std::vector<std::string>& arguments) {
   models::hold_out(dataset.train, options.validation_images, options.seed);  // refuses what it cannot split
   outputs.prepare();
 
-  const models::TrainResult result = models::train(net, dataset, options, run);
+  models::TrainResult result;
+  try {
+    result = models::train(net, dataset, options, run);
+  } catch (const InputError&) {
+    std::error_code error;
+    if (!outputs.out.empty()) std::filesystem::remove(outputs.out, error);  // only when nothing is in it
+    throw;
+  }
   say_what_happened(result, options, run.checkpoint);
   if (!run.checkpoint.empty()) std::cout << "checkpoint: " << run.checkpoint << '\n';
   if (!run.metrics.empty()) std::cout << "curves: " << run.metrics << "/training.html\n";

@@ -148,9 +148,25 @@ void require_writable(const std::string& file, const std::string& place) {
     throw InputError("command line", place, '"' + file + '"', "a file in a folder that exists");
   if (fs::is_directory(file, error))
     throw InputError("command line", place, '"' + file + "\", a folder", "the name of a file");
+  if (fs::exists(file, error) && !fs::is_regular_file(file, error))  // a file would take its place
+    throw InputError("command line", place, '"' + file + "\", a device or pipe", "the name of a file");
   if (access(folder.c_str(), W_OK | X_OK) != 0)
     throw InputError("command line", place, '"' + file + "\" (" + std::strerror(errno) + ')',
                      "a file in a folder that can be written");
+}
+
+void require_different(const std::vector<std::pair<std::string, std::string>>& files) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const auto& [place, file] = files[i];
+      const auto& [other_place, other] = files[j];
+      if (file.empty() || other.empty()) continue;
+      if (fs::weakly_canonical(fs::absolute(file), error) == fs::weakly_canonical(fs::absolute(other), error))
+        throw InputError("command line", place, '"' + file + "\", the file of " + other_place, "another one");
+    }
+  }
 }
 
 std::uint64_t parse_seed(const std::string& text, const std::string& place) {

@@ -37,6 +37,9 @@ std::vector<std::pair<std::string, std::string>> parse_overrides(const std::vect
 std::vector<std::int64_t> parse_records(const std::string& text, const std::string& place);
 /// That `file` can be written, so that long work does not end in vain. Throws InputError naming `place`.
 void require_writable(const std::string& file, const std::string& place);
+/// That no output overwrites an input or another output. (option, file) pairs; "" for none. Throws
+/// InputError.
+void require_different(const std::vector<std::pair<std::string, std::string>>& files);
 /// A number from 0 on (boost would wrap -1 around). Throws InputError naming `place`.
 std::uint64_t parse_seed(const std::string& text, const std::string& place);
 

@@ -69,6 +69,22 @@ TEST(GivenInput, NirDataWhoseTimesAreStartsOrEndsOfSteps) {
   }
 }
 
+TEST(GivenInput, WhatComesAfterTheLastTimestepIsLeftOut) {
+  const TemporaryFolder folder;
+  write_nir_events(folder.file("s.h5"));
+  const Dataset events = open_given_input(folder.file("s.h5"), {{2, 2, 2}, 2, 3, 1e-3});
+  std::vector<std::uint8_t> expected(16, 0);
+  expected[0] = 1;
+  EXPECT_EQ(sample_of(events, *events.test, 0), expected);  // without the spike of step 3
+  write_nir_grid(folder.file("g.h5"));
+  const Dataset grid = open_given_input(folder.file("g.h5"), {{3}, 2, 3, 5e-3});
+  EXPECT_EQ(sample_of(grid, *grid.test, 0), (std::vector<std::uint8_t>{0, 1, 0, 0, 0, 0}));
+  EXPECT_NE(error_of([&] {
+              open_given_input(folder.file("g.h5"), {{3}, 2, 3, 5e-3, true});
+            }).find("--frame-us: found given for"),
+            std::string::npos);
+}
+
 TEST(GivenInput, ADavisRecording) {
   const TemporaryFolder folder;
   const auto word = [](std::uint32_t y, std::uint32_t x, std::uint32_t on) {

@@ -3,6 +3,8 @@
 #include <boost/program_options/value_semantic.hpp>
 #include <cstdio>
 
+#include "nas/candidate.h"
+
 namespace spikeloop::tools {
 
 models::Framing DataOptions::framing(std::int64_t frames) const {
@@ -31,6 +33,18 @@ models::Framing DataOptions::framing(const CommandLine& line, std::int64_t frame
   models::Framing framing = models::framing_of(input_code, file);
   framing.frames = frames;
   return framing;
+}
+
+models::Dataset DataOptions::open(const CommandLine& line, std::int64_t timesteps,
+                                  const std::string& input_code, const std::string& file, bool train) const {
+  models::DatasetOptions options;
+  options.dir = dir;
+  options.framing = framing(line, timesteps, input_code, file);
+  options.seed = nas::kShapesSeed;
+  options.train = train;
+  models::Dataset opened = models::open_dataset(dataset, options);
+  models::fit_input(opened, input_code, timesteps, file);
+  return opened;
 }
 
 void add_data_options(po::options_description& options, DataOptions& data) {

@@ -21,6 +21,9 @@ struct DataOptions {
   /// For a network of this file: as it was trained (Network::input_code) unless an option says otherwise.
   models::Framing framing(const CommandLine& line, std::int64_t frames, const std::string& input_code,
                           const std::string& file) const;
+  /// The data set for a network of this file, cut and coded as it wants; the training half only when `train`.
+  models::Dataset open(const CommandLine& line, std::int64_t timesteps, const std::string& input_code,
+                       const std::string& file, bool train = false) const;
 };
 /// Says on stderr that counts did not fit the input's integers; nothing when all did.
 void warn_of_clipped_inputs(std::int64_t count, int input_bits);

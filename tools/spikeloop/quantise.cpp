@@ -10,7 +10,6 @@
 #include "models/data/dataset.h"
 #include "models/export.h"
 #include "models/test_network.h"
-#include "nas/candidate.h"
 #include "tools/spikeloop/commands.h"
 #include "tools/spikeloop/options.h"
 #include "traces/nir.h"
@@ -62,16 +61,9 @@ void print_layers(const std::vector<models::LayerRounding>& layers,
 
 models::Dataset open(const DataOptions& data, const CommandLine& line, const traces::Network& network,
                      const std::string& file) {
-  models::DatasetOptions options;
-  options.dir = data.dir;
-  options.framing = data.framing(line, network.timesteps, network.input_code, file);
-  options.seed = nas::kShapesSeed;
-  options.train = false;
-  models::Dataset dataset = models::open_dataset(data.dataset, options);
-  models::fit_input(dataset, network.input_code, network.timesteps, file);
-  if (!dataset.events) return dataset;
-  options.train = true;  // its counts say how many bits they need
-  return models::open_dataset(data.dataset, options);
+  const models::Dataset dataset = data.open(line, network.timesteps, network.input_code, file);
+  // The training half's counts say how many bits they need.
+  return dataset.events ? data.open(line, network.timesteps, network.input_code, file, true) : dataset;
 }
 
 traces::Network network_of_checkpoint(const std::string& file) {

@@ -9,7 +9,6 @@
 #include "models/quantise.h"
 #include "models/test_network.h"
 #include "models/train_quantised.h"
-#include "nas/candidate.h"
 #include "tools/spikeloop/commands.h"
 #include "tools/spikeloop/options.h"
 #include "traces/nir.h"
@@ -111,15 +110,10 @@ int test_command(const std::vector<std::string>& arguments) {
   if (data.dataset.empty()) data.dataset = network ? network->dataset : checkpoint->dataset;
   if (data.dataset.empty())
     throw InputError("command line", "--dataset", "nothing, and " + file + " names none", "a dataset");
-  models::DatasetOptions dataset_options;
-  dataset_options.dir = data.dir;
   const int timesteps = network ? network->timesteps : checkpoint->net->architecture().timesteps;
   const std::string& input_code = network ? network->input_code : checkpoint->input_code;
-  dataset_options.framing = data.framing(line, timesteps, input_code, file);
-  dataset_options.seed = nas::kShapesSeed;
-  dataset_options.train = checkpoint && !checkpoint->qat.empty();  // whose counts decide the input's bits
-  models::Dataset dataset = models::open_dataset(data.dataset, dataset_options);
-  models::fit_input(dataset, input_code, timesteps, file);
+  const bool train = checkpoint && !checkpoint->qat.empty();  // whose counts decide the input's bits
+  const models::Dataset dataset = data.open(line, timesteps, input_code, file, train);
   const auto set = models::first_of(dataset.test, test_images);
   if (checkpoint && !checkpoint->qat.empty())
     models::train_quantised(checkpoint->net, dataset,

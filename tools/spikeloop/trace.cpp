@@ -8,8 +8,6 @@
 #include "models/data/given_input.h"
 #include "models/graph_runner.h"
 #include "models/input_code.h"
-#include "nas/candidate.h"
-#include "nas/settings.h"
 #include "tools/spikeloop/commands.h"
 #include "tools/spikeloop/options.h"
 #include "traces/network.h"
@@ -65,14 +63,7 @@ models::Dataset open_test_half(DataOptions& data, const CommandLine& line, const
   if (data.dataset.empty())
     throw InputError("command line", "--dataset", "nothing, and " + file + " names none",
                      "a dataset, or --input FILE");
-  models::DatasetOptions options;
-  options.dir = data.dir;
-  options.framing = data.framing(line, network.timesteps, network.input_code, file);
-  options.seed = nas::kShapesSeed;
-  options.train = false;
-  models::Dataset dataset = models::open_dataset(data.dataset, options);
-  models::fit_input(dataset, network.input_code, network.timesteps, file);
-  return dataset;
+  return data.open(line, network.timesteps, network.input_code, file);
 }
 
 /// Of --input: as the network was trained or quantised, unless the command line says otherwise.

@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdio>
+#include <map>
 #include <utility>
 
 #include "traces/support/error.h"
@@ -17,7 +19,14 @@ constexpr std::array<std::array<std::size_t, 2>, 6> kForwardPairs{
 constexpr std::array<std::array<std::size_t, 2>, 6> kBackwardPairs{
     {{1, 0}, {2, 0}, {3, 0}, {2, 1}, {3, 1}, {3, 2}}};
 
-bool is_convolution(Op op) { return op == Op::kConv1x1 || op == Op::kConv3x3; }
+/// The neurons that fire for a convolution out of node `from`.
+std::string lif_name(const std::string& cell, std::size_t from, double threshold) {
+  std::string name = cell + ".lif" + std::to_string(from);
+  if (threshold == 0) return name;
+  char text[32];
+  std::snprintf(text, sizeof text, "_%g", threshold);
+  return name + text;
+}
 
 std::string pair_text(std::size_t from, std::size_t to) { return std::to_string(from) + std::to_string(to); }
 
@@ -73,7 +82,11 @@ class Builder {
     connect(before, add(name, std::move(params), module));
     return newest_;
   }
-  int then_neuron(const std::string& name) { return then(name, layer::Neuron{neuron_}); }
+  int then_neuron(const std::string& name, double threshold = 0) {
+    layer::Neuron neuron{neuron_};
+    if (threshold != 0) neuron.spec.threshold = threshold;
+    return then(name, neuron);
+  }
   int newest() const { return newest_; }
   void go_on_from(int layer) { newest_ = layer; }
 
@@ -145,29 +158,40 @@ class SnasnetBuilder {
   /// A cell behind the newest layer; its node 3 is then the newest.
   void cell(const std::string& name, const CellMatrix& matrix, const std::vector<std::int64_t>& shape) {
     const int input = b_.newest();
-    std::array<int, 4> nodes{}, neurons{-1, -1, -1, -1};
+    std::array<int, 4> nodes{};
     for (std::size_t k = 0; k < 4; ++k) {
       nodes[k] = b_.add(name + ".node" + std::to_string(k), layer::Sum{shape});
     }
     b_.connect(input, nodes[0]);
+    std::map<std::string, int> neurons;
     for (const bool backward : {false, true}) {
       const auto& pairs = backward ? kBackwardPairs : kForwardPairs;
       for (std::size_t i = 0; i < pairs.size(); ++i) {
         const auto [from, to] = pairs[i];
-        const Op op = matrix[from][to];
-        if (op == Op::kZero) continue;
-        b_.go_on_from(nodes[from]);
-        if (op == Op::kAvgPool3x3) b_.then(name + ".pool" + pair_text(from, to), pool(3, 1, 1));
-        if (is_convolution(op)) {
-          if (neurons[from] < 0) neurons[from] = b_.then_neuron(name + ".lif" + std::to_string(from));
-          b_.go_on_from(neurons[from]);
-          const std::string layer = name + (backward ? ".back" : ".conv") + pair_text(from, to);
-          const std::string module =
-              name + (backward ? ".cell_architecture_back." : ".cell_architecture.") + std::to_string(i);
-          b_.then(layer, conv(shape[0], op == Op::kConv3x3 ? 3 : 1, 1), module + ".1");
-          b_.then(layer + ".bn", layer::BatchNorm{}, module + ".2");
+        const CellOp& edge = matrix[from][to];
+        for (const CellOp& op : operations(edge)) {
+          if (op == Op::kZero) continue;
+          b_.go_on_from(nodes[from]);
+          if (op == Op::kAvgPool3x3) b_.then(name + ".pool" + pair_text(from, to), pool(3, 1, 1));
+          if (is_convolution(op)) {
+            const std::string lif = lif_name(name, from, op.threshold);
+            const auto known = neurons.find(lif);
+            if (known == neurons.end())
+              neurons[lif] = b_.then_neuron(lif, op.threshold);
+            else
+              b_.go_on_from(known->second);
+            // A super-cell's second convolution on an edge is told apart by its kernel.
+            const bool second = op.op != edge.op && is_convolution(edge);
+            const std::string layer =
+                name + (backward ? ".back" : ".conv") + pair_text(from, to) + (second ? ".1x1" : "");
+            const std::string module = name +
+                                       (backward ? ".cell_architecture_back." : ".cell_architecture.") +
+                                       std::to_string(i) + (second ? ".1x1" : "");
+            b_.then(layer, conv(shape[0], op == Op::kConv3x3 ? 3 : 1, 1), module + ".1");
+            b_.then(layer + ".bn", layer::BatchNorm{}, module + ".2");
+          }
+          b_.connect(b_.newest(), nodes[to], backward);
         }
-        b_.connect(b_.newest(), nodes[to], backward);
       }
     }
     b_.go_on_from(nodes[3]);
@@ -191,10 +215,12 @@ std::vector<ReleasedLif> released_lifs(const SnasnetSpec& spec) {
       const auto& pairs = backward ? kBackwardPairs : kForwardPairs;
       for (std::size_t i = 0; i < pairs.size(); ++i) {
         const auto [from, to] = pairs[i];
-        if (!is_convolution(matrix[from][to])) continue;
-        lifs.push_back({name + (backward ? ".cell_architecture_back." : ".cell_architecture.") +
-                            std::to_string(i) + ".0",
-                        name + ".lif" + std::to_string(from)});
+        for (const CellOp& op : operations(matrix[from][to])) {
+          if (!is_convolution(op)) continue;
+          lifs.push_back({name + (backward ? ".cell_architecture_back." : ".cell_architecture.") +
+                              std::to_string(i) + ".0",
+                          lif_name(name, from, op.threshold)});
+        }
       }
     }
   };

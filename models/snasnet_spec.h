@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "models/neuron_spec.h"
 
@@ -12,9 +13,36 @@ namespace spikeloop::models {
 /// Operation on a cell edge; the numbers are those of the published connection matrices.
 enum class Op : std::uint8_t { kZero = 0, kSkip = 1, kConv1x1 = 2, kConv3x3 = 3, kAvgPool3x3 = 4 };
 
+/// What lies on an edge of a cell: an operation, the firing threshold of a convolution's neurons where it is
+/// not the network's, and in a super-cell (LightSNN's) further operations, whose outputs are added.
+struct CellOp {
+  Op op = Op::kZero;      ///< of a super-cell's operations the one with the largest number
+  double threshold = 0;   ///< of the neurons in front of a convolution; 0: the network's
+  std::uint8_t also = 0;  ///< bit n: operation n as well; 0 in a cell that can be trained
+
+  constexpr CellOp() = default;
+  constexpr CellOp(Op alone, double fires_at = 0) : op(alone), threshold(fires_at) {}  // NOLINT: an Op is one
+  constexpr operator Op() const { return op; }                                         // NOLINT
+};
+constexpr bool operator==(const CellOp& a, const CellOp& b) {
+  return a.op == b.op && a.threshold == b.threshold && a.also == b.also;
+}
+constexpr bool operator!=(const CellOp& a, const CellOp& b) { return !(a == b); }
+constexpr bool operator==(const CellOp& a, Op b) { return a == CellOp(b); }
+constexpr bool operator!=(const CellOp& a, Op b) { return !(a == b); }
+/// As their texts: by operation, then by threshold.
+constexpr bool operator<(const CellOp& a, const CellOp& b) {
+  if (a.op != b.op) return a.op < b.op;
+  if (a.threshold != b.threshold) return a.threshold < b.threshold;
+  return a.also < b.also;
+}
+constexpr bool is_convolution(Op op) { return op == Op::kConv1x1 || op == Op::kConv3x3; }
+/// All operations on an edge, by number; only those of a super-cell have more than one.
+std::vector<CellOp> operations(const CellOp& edge);
+
 /// Four nodes; matrix[from][to]. Entries below the diagonal are backward edges (value of the previous
 /// timestep).
-using CellMatrix = std::array<std::array<Op, 4>, 4>;
+using CellMatrix = std::array<std::array<CellOp, 4>, 4>;
 
 struct SnasnetSpec {
   CellMatrix cell1{}, cell2{};  ///< SNASNet uses the same matrix twice
@@ -37,7 +65,8 @@ struct SnasnetSpec {
 };
 
 /// "3x3"-style readable text of both cells, the canonical form stored as Network::genotype:
-/// rows separated by '/', cells by '|', e.g. "0303/0030/2002/0200|0303/0030/2002/0200".
+/// rows separated by '/', cells by '|', e.g. "0303/0030/2002/0200|0303/0030/2002/0200". A threshold follows
+/// its operation, "03(0.5)03/...", the operations of a super-cell's edge stand in brackets, "0[013]03/...".
 std::string to_text(const CellMatrix& cell1, const CellMatrix& cell2);
 
 /// Inverse of to_text; a single cell stands for both. Throws InputError naming `place` ("--cell").

@@ -1,7 +1,10 @@
 #include "nas/genotype.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdio>
+#include <stdexcept>
 #include <unordered_set>
 #include <utility>
 
@@ -15,6 +18,7 @@ constexpr std::size_t kNodes = 4;
 constexpr std::uint64_t kOps = 5;
 
 using models::CellMatrix;
+using models::CellOp;
 using models::Op;
 
 bool has_edge(const CellMatrix& cell, std::size_t from, std::size_t to) {
@@ -25,36 +29,69 @@ void drop_node(CellMatrix& cell, std::size_t node) {
   for (std::size_t i = 0; i < kNodes; ++i) cell[i][node] = cell[node][i] = Op::kZero;
 }
 
-/// Three bits an entry, row by row: orders cells as their texts do.
-std::uint64_t key(const CellMatrix& cell) {
-  std::uint64_t bits = 0;
-  for (const auto& row : cell)
-    for (const Op op : row) bits = bits << 3 | static_cast<std::uint64_t>(op);
-  return bits;
-}
+/// Every way to fill the pairs from `pair` on.
+class Enumeration {
+ public:
+  Enumeration(bool backward, const std::vector<CellOp>& ops, bool direct_edge, bool up_to_swaps)
+      : backward_(backward), ops_(ops), direct_edge_(direct_edge), up_to_swaps_(up_to_swaps) {}
 
-/// Every way to fill the pairs from `pair` on; the direct edge is never empty, as cleaning would reject it.
-void enumerate(CellMatrix& cell, std::size_t pair, bool backward, bool up_to_swaps,
-               std::unordered_set<std::uint64_t>& seen) {
-  static constexpr std::array<std::pair<std::size_t, std::size_t>, 6> kPairs{
-      {{0, 3}, {0, 1}, {0, 2}, {1, 2}, {1, 3}, {2, 3}}};
-  if (pair == kPairs.size()) {
-    const CleanedCell cleaned = clean(cell);
-    if (cleaned.accepted) seen.insert(key(up_to_swaps ? canonical(cleaned.cell) : cleaned.cell));
-    return;
+  std::vector<CellMatrix> cells() {
+    fill(0);
+    std::vector<CellMatrix> cells;
+    cells.reserve(seen_.size());
+    for (const std::uint64_t key : seen_) cells.push_back(cell_of(key));
+    std::sort(cells.begin(), cells.end());
+    return cells;
   }
-  const auto [from, to] = kPairs[pair];
-  if (pair > 0) enumerate(cell, pair + 1, backward, up_to_swaps, seen);
-  for (std::uint8_t op = 1; op < kOps; ++op) {
-    cell[from][to] = static_cast<Op>(op);
-    enumerate(cell, pair + 1, backward, up_to_swaps, seen);
-    cell[from][to] = Op::kZero;
-    if (!backward || pair == 0) continue;
-    cell[to][from] = static_cast<Op>(op);
-    enumerate(cell, pair + 1, backward, up_to_swaps, seen);
-    cell[to][from] = Op::kZero;
+
+ private:
+  /// Four bits an entry, row by row: 0, or the operation's place in the list from 1 on.
+  std::uint64_t key_of(const CellMatrix& cell) const {
+    std::uint64_t key = 0;
+    for (const auto& row : cell) {
+      for (const CellOp& op : row) {
+        const auto place = std::find(ops_.begin(), ops_.end(), op) - ops_.begin();
+        key = key << 4 | (op == Op::kZero ? 0 : static_cast<std::uint64_t>(place) + 1);
+      }
+    }
+    return key;
   }
-}
+  CellMatrix cell_of(std::uint64_t key) const {
+    CellMatrix cell{};
+    for (std::size_t i = kNodes * kNodes; i-- > 0; key >>= 4)
+      if ((key & 15) != 0) cell[i / kNodes][i % kNodes] = ops_[(key & 15) - 1];
+    return cell;
+  }
+
+  void fill(std::size_t pair) {
+    static constexpr std::array<std::pair<std::size_t, std::size_t>, 6> kPairs{
+        {{0, 3}, {0, 1}, {0, 2}, {1, 2}, {1, 3}, {2, 3}}};
+    if (pair == kPairs.size()) {
+      const CleanedCell cleaned = clean(cell_);
+      if (direct_edge_ ? !cleaned.accepted : !cleaned.connected) return;
+      seen_.insert(key_of(up_to_swaps_ ? canonical(cleaned.cell) : cleaned.cell));
+      return;
+    }
+    const auto [from, to] = kPairs[pair];
+    const bool may_be_empty = pair > 0 || !direct_edge_;
+    if (may_be_empty) fill(pair + 1);
+    for (const CellOp& op : ops_) {
+      cell_[from][to] = op;
+      fill(pair + 1);
+      cell_[from][to] = Op::kZero;
+      if (!backward_ || (pair == 0 && direct_edge_)) continue;
+      cell_[to][from] = op;
+      fill(pair + 1);
+      cell_[to][from] = Op::kZero;
+    }
+  }
+
+  bool backward_;
+  const std::vector<CellOp>& ops_;
+  bool direct_edge_, up_to_swaps_;
+  CellMatrix cell_{};
+  std::unordered_set<std::uint64_t> seen_;
+};
 
 /// What else decides about a network, as text.
 std::string options_text(const models::SnasnetSpec& spec) {
@@ -98,6 +135,7 @@ CleanedCell clean(const models::CellMatrix& raw) {
   for (std::size_t node = 1; node < kNodes; ++node)
     if (!reach[0][node]) drop_node(result.cell, node);
   result.accepted = has_edge(result.cell, 0, 3);
+  result.connected = reach[0][3];
   return result;
 }
 
@@ -127,13 +165,12 @@ models::CellMatrix canonical(const models::CellMatrix& cell) {
   CellMatrix swapped{};
   for (std::size_t i = 0; i < kNodes; ++i)
     for (std::size_t j = 0; j < kNodes; ++j) swapped[kSwap[i]][kSwap[j]] = cleaned[i][j];
-  return key(swapped) < key(cleaned) ? swapped : cleaned;
+  return swapped < cleaned ? swapped : cleaned;
 }
 
 bool is_valid(const models::CellMatrix& cell) {
   for (std::size_t i = 0; i < kNodes; ++i) {
     for (std::size_t j = 0; j < kNodes; ++j) {
-      if (static_cast<std::uint64_t>(cell[i][j]) >= kOps) return false;
       if (has_edge(cell, i, j) && (i == j || has_edge(cell, j, i))) return false;
     }
   }
@@ -156,11 +193,15 @@ std::string candidate_hash(const models::SnasnetSpec& spec, const std::string& d
   return sha256_hex(text);
 }
 
+std::vector<models::CellMatrix> enumerate_cells(CellType type, const std::vector<models::CellOp>& ops,
+                                                bool direct_edge, bool up_to_swaps) {
+  if (ops.empty() || ops.size() > 15) throw std::logic_error("1 to 15 operations can be enumerated");
+  return Enumeration(type == CellType::kBackward, ops, direct_edge, up_to_swaps).cells();
+}
+
 std::int64_t count_cells(CellType type, bool up_to_swaps) {
-  std::unordered_set<std::uint64_t> seen;
-  CellMatrix cell{};
-  enumerate(cell, 0, type == CellType::kBackward, up_to_swaps, seen);
-  return static_cast<std::int64_t>(seen.size());
+  const std::vector<CellOp> ops{Op::kSkip, Op::kConv1x1, Op::kConv3x3, Op::kAvgPool3x3};
+  return static_cast<std::int64_t>(enumerate_cells(type, ops, true, up_to_swaps).size());
 }
 
 }  // namespace spikeloop::nas

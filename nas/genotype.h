@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "models/snasnet_spec.h"
 #include "traces/support/random.h"
@@ -16,7 +17,8 @@ const char* to_string(CellType type);
 
 struct CleanedCell {
   models::CellMatrix cell{};
-  bool accepted = false;  ///< the direct edge from input to output is left
+  bool accepted = false;   ///< the direct edge from input to output is left
+  bool connected = false;  ///< there is a path from input to output
 };
 
 /// Drops the nodes that don't reach node 3 or aren't reached from node 0, as the released search does: both
@@ -43,5 +45,11 @@ std::string candidate_hash(const models::SnasnetSpec& spec, const std::string& d
 
 /// Distinct accepted cells after cleaning, by enumeration; `up_to_swaps` counts canonical forms instead.
 std::int64_t count_cells(CellType type, bool up_to_swaps = false);
+
+/// All cells of `ops` (at most 15, without zero, which every edge may be), cleaned, ascending, each once; of
+/// canonical forms when `up_to_swaps`. `direct_edge`: as SNASNet's rule wants only those with an edge from
+/// input to output, else all with a path.
+std::vector<models::CellMatrix> enumerate_cells(CellType type, const std::vector<models::CellOp>& ops,
+                                                bool direct_edge, bool up_to_swaps);
 
 }  // namespace spikeloop::nas

@@ -142,8 +142,12 @@ void Search::run() {
 std::optional<Trial> Search::propose() {
   const std::int64_t draws = kDrawsPerCandidate * settings_.candidates;
   for (; next_draw_ < draws; ++next_draw_) {
-    const CandidateCells cells = propose_random(seed_of(settings_, SeedOf::kDraws), next_draw_,
-                                                settings_.cell_type, settings_.shared_cell);
+    Space space;
+    space.cell_type = settings_.cell_type;
+    space.shared_cell = settings_.shared_cell;
+    RandomStream random(
+        derive_seed(seed_of(settings_, SeedOf::kDraws), static_cast<std::uint64_t>(next_draw_)));
+    const Candidate cells = random_candidate(space, random);
     models::SnasnetSpec spec = settings_.spec;
     spec.cell1 = cells.cell1;
     spec.cell2 = cells.cell2;

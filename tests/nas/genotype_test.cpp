@@ -9,7 +9,7 @@
 #include <set>
 #include <string>
 
-#include "nas/strategy.h"
+#include "nas/space.h"
 #include "traces/support/error.h"
 
 namespace spikeloop::nas {
@@ -35,6 +35,14 @@ std::string unit_vectors_path() {
   const char* shared = std::getenv("SPIKELOOP_SHARED");
   const std::string folder = shared != nullptr ? shared : std::string(SPIKELOOP_SOURCE_DIR) + "/../shared";
   return folder + "/refs/snasnet/unit_vectors.json";
+}
+
+Candidate draw_candidate(std::uint64_t draw, CellType type, bool shared_cell) {
+  Space space;
+  space.cell_type = type;
+  space.shared_cell = shared_cell;
+  RandomStream random(derive_seed(7, draw));
+  return random_candidate(space, random);
 }
 
 /// Means over accepted draws, as the reference population has them.
@@ -127,16 +135,16 @@ TEST(Genotype, ValidityNamesWhatTheSearchMayBuild) {
 TEST(Genotype, DrawsAreAPureFunctionOfSeedAndNumber) {
   std::set<CellMatrix> distinct;
   for (std::int64_t draw = 0; draw < 50; ++draw) {
-    const CandidateCells cells = propose_random(7, draw, CellType::kBackward, true);
+    const Candidate cells = draw_candidate(draw, CellType::kBackward, true);
     EXPECT_TRUE(is_valid(cells.cell1));
     EXPECT_EQ(cells.cell1, cells.cell2);
-    EXPECT_EQ(cells.cell1, propose_random(7, draw, CellType::kBackward, true).cell1);
+    EXPECT_EQ(cells.cell1, draw_candidate(draw, CellType::kBackward, true).cell1);
     distinct.insert(cells.cell1);
   }
   EXPECT_GT(distinct.size(), 10U);
   int different_cells = 0, forward_with_feedback = 0;
   for (std::int64_t draw = 0; draw < 50; ++draw) {
-    const CandidateCells cells = propose_random(7, draw, CellType::kForward, false);
+    const Candidate cells = draw_candidate(draw, CellType::kForward, false);
     different_cells += cells.cell1 != cells.cell2 ? 1 : 0;
     for (std::size_t i = 0; i < 4; ++i)
       for (std::size_t j = 0; j < i; ++j) forward_with_feedback += cells.cell1[i][j] != Op::kZero ? 1 : 0;

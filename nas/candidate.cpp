@@ -43,11 +43,10 @@ std::string digest(const models::Dataset& dataset) {
   return sha.hex_digest();
 }
 
-models::SnasnetSpec candidate_spec(const SearchSettings& settings, const std::string& genotype) {
-  models::SnasnetSpec spec = settings.spec;
-  models::parse_cells(genotype, "genotype", spec.cell1, spec.cell2);
-  spec.dropout = settings.recipe.dropout;
-  return spec;
+sim::ChipConfig chip_of(const SearchPlaces& places, const Design& design) {
+  std::vector<std::pair<std::string, std::string>> overrides = places.overrides;
+  overrides.insert(overrides.end(), design.chip.begin(), design.chip.end());
+  return sim::read_chip_config(places.hw, overrides);
 }
 
 void calibrate_batch_norm(models::GraphNet& net, const models::Dataset& dataset) {
@@ -66,18 +65,22 @@ void calibrate_batch_norm(models::GraphNet& net, const models::Dataset& dataset)
   net->norm_momentum = momentum;
 }
 
-traces::Network chip_network(models::GraphNet& net, const models::Dataset& dataset) {
+traces::Network chip_network(models::GraphNet& net, const models::Dataset& dataset, int weight_bits) {
   net->eval();
   traces::Network network = models::export_network(net, dataset.name);
-  models::quantise(network, dataset);
+  models::Quantisation quantisation;
+  quantisation.weight_bits = weight_bits;
+  models::quantise(network, dataset, quantisation);
   return network;
 }
 
 traces::Network chip_network(models::GraphNet& net, const std::string& dataset,
-                             const models::InputRange& input) {
+                             const models::InputRange& input, int weight_bits) {
   net->eval();
   traces::Network network = models::export_network(net, dataset);
-  models::quantise_weights(network);
+  models::Quantisation quantisation;
+  quantisation.weight_bits = weight_bits;
+  models::quantise_weights(network, quantisation);
   models::set_input(network, input);
   return network;
 }

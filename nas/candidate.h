@@ -5,8 +5,8 @@
 #include "models/data/dataset.h"
 #include "models/graph_net.h"
 #include "models/quantise.h"
-#include "models/snasnet_spec.h"
 #include "nas/settings.h"
+#include "sim/config/chip_config.h"
 #include "traces/network.h"
 
 /// From settings to networks and data: what search, jobs and the command line share. Includes torch.
@@ -17,23 +17,23 @@ constexpr std::uint64_t kShapesSeed = 1;
 
 /// The dataset of a search. Event recordings have a frame for each of the network's timesteps.
 models::Dataset load_images(const SearchSettings& settings, const std::string& dir);
+/// The chip with a candidate's values. Throws InputError where they do not go together.
+sim::ChipConfig chip_of(const SearchPlaces& places, const Design& design);
 
 /// SHA-256 over what tells one dataset from another: the number of samples, every label and the first 4096
 /// values of some 1000 samples. All of them would take a second for CIFAR-10 and minutes for folders of
 /// files.
 std::string digest(const models::Dataset& dataset);
 
-models::SnasnetSpec candidate_spec(const SearchSettings& settings, const std::string& genotype);
-
 /// Sets the BatchNorm statistics of an untrained network from training images (a network straight from its
 /// constructor has none, and would hardly spike).
 void calibrate_batch_norm(models::GraphNet& net, const models::Dataset& dataset);
 
-/// What goes on the chip: exported and quantised to 8 bits.
-traces::Network chip_network(models::GraphNet& net, const models::Dataset& dataset);
+/// What goes on the chip: exported and quantised.
+traces::Network chip_network(models::GraphNet& net, const models::Dataset& dataset, int weight_bits);
 /// The same without the dataset's samples: with the input's range that was found in them.
 traces::Network chip_network(models::GraphNet& net, const std::string& dataset,
-                             const models::InputRange& input);
+                             const models::InputRange& input, int weight_bits);
 
 /// Streams that the study's seed is split into. Every candidate gets the same weights, images and training
 /// order, so its result doesn't depend on its number.

@@ -17,6 +17,7 @@
 #include "models/test_network.h"
 #include "models/train.h"
 #include "nas/candidate.h"
+#include "nas/evaluator.h"
 #include "nas/job.h"
 #include "nas/sahd.h"
 #include "traces/nir.h"
@@ -30,7 +31,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kAttempts = 2;  ///< of a simulation that crashes
+constexpr int kAttempts = 2;         ///< of a simulation that crashes
+constexpr int kNotExecutable = 126;  ///< exit code of a shell
 
 /// Nothing about the candidate: the machine or somebody stopped its evaluation.
 struct Interrupted : std::runtime_error {
@@ -88,7 +90,7 @@ bool about_files(const std::string& message) {
 
 /// Runs spikeloop-sim in the job's directory on the files there. Throws Interrupted when it was stopped,
 /// something else when it refused or crashed.
-Costs simulate(const EvaluationJob& job, const std::string& directory) {
+Costs simulate(const EvaluationJob& job, const Design& design, const std::string& directory) {
   Job process;
   process.directory = directory;
   process.argv = {job.places.programs + "/spikeloop-sim",
@@ -98,9 +100,11 @@ Costs simulate(const EvaluationJob& job, const std::string& directory) {
                   "trace.h5",
                   "--hw",
                   job.places.hw};
-  for (const auto& [key, value] : job.places.overrides) {
-    process.argv.emplace_back("--set");
-    process.argv.push_back(key + '=' + value);
+  for (const auto* overrides : {&job.places.overrides, &design.chip}) {
+    for (const auto& [key, value] : *overrides) {
+      process.argv.emplace_back("--set");
+      process.argv.push_back(key + '=' + value);
+    }
   }
   process.argv.insert(process.argv.end(), {"--out", "measurement.json", "--quiet"});
   JobEnd end = run(process, job);
@@ -113,16 +117,38 @@ Costs simulate(const EvaluationJob& job, const std::string& directory) {
   throw std::runtime_error(message);
 }
 
-Costs measure(const EvaluationJob& job, const std::string& directory, const traces::Network& network,
-              const models::Dataset& dataset, std::int64_t samples) {
-  std::vector<std::int64_t> records(static_cast<std::size_t>(std::min(samples, dataset.test->size())));
+/// Has the evaluator's command measure what lies in the job's directory. Throws like simulate().
+Answer ask_evaluator(const EvaluationJob& job, const std::string& directory, std::int64_t samples) {
+  with_files([&] { write_file(directory + "/request.json", request_json(job, directory, samples)); });
+  Job process;
+  process.directory = directory;
+  process.argv = {"/bin/sh", "-c", "(" + job.settings.evaluator + "\n) <request.json >answer.json"};
+  const JobEnd end = run(process, job);
+  if (end.ok()) return parse_answer(with_files([&] { return read_file(directory + "/answer.json"); }));
+  const std::string said = last_line(with_files([&] { return read_file(directory + "/log.txt"); }));
+  const std::string message = "evaluator: " + describe(end) + (said.empty() ? "" : ": " + said);
+  if (end.exit_code == kCannotStart || end.exit_code == kNotExecutable) throw Interrupted(message);
+  throw std::runtime_error(message);
+}
+
+void measure(const EvaluationJob& job, const std::string& directory, const Design& design,
+             const traces::Network& network, const models::Dataset& dataset, std::int64_t samples,
+             EvaluationResult& result) {
+  samples = std::min(samples, dataset.test->size());
+  std::vector<std::int64_t> records(static_cast<std::size_t>(samples));
   std::iota(records.begin(), records.end(), 0);
   const traces::SpikeTrace trace = models::record_trace(network, dataset, *dataset.test, records);
   with_files([&] {
     traces::write_nir(directory + "/network.nir", network);
     traces::write_trace(directory + "/trace.h5", trace);
   });
-  return simulate(job, directory);
+  if (job.settings.evaluator.empty()) {
+    result.costs = simulate(job, design, directory);
+    return;
+  }
+  const Answer answer = ask_evaluator(job, directory, samples);
+  result.costs = answer.costs;
+  result.accuracy = answer.accuracy;
 }
 
 models::TrainOptions train_options(const EvaluationJob& job) {
@@ -166,39 +192,44 @@ models::GraphNet trained_network(const EvaluationJob& job, const std::string& di
   return net;
 }
 
-void evaluate(const EvaluationJob& job, const std::string& directory, EvaluationResult& result) {
+void score(const EvaluationJob& job, const Design& design, const models::Dataset& dataset,
+           EvaluationResult& result) {
   const SearchSettings& settings = job.settings;
-  const models::SnasnetSpec spec = candidate_spec(settings, job.genotype);
-  const models::Dataset dataset = with_files([&] { return load_images(settings, job.places.data); });
+  ScoreOptions options;
+  options.batch = settings.score_batch;
+  options.repeats = static_cast<int>(settings.score_repeats);
+  options.seed = seed_of(settings, SeedOf::kScore);
+  const Score score = score_network(design.spec, dataset, options);
+  const double value = value_of(parse_formula(settings.score, "score"), score);
+  if (std::isfinite(value)) result.score = value;
+  result.scores = finite_parts(score);
+}
+
+void evaluate(const EvaluationJob& job, const std::string& directory, const models::Dataset& dataset,
+              EvaluationResult& result) {
+  const SearchSettings& settings = job.settings;
+  const Design design = design_of(settings, parse_candidate(job.genotype, "candidate"));
   switch (job.stage) {
-    case Stage::kScore: {
-      ScoreOptions options;
-      options.batch = settings.score_batch;
-      options.repeats = static_cast<int>(settings.score_repeats);
-      options.seed = seed_of(settings, SeedOf::kScore);
-      const Score score = score_network(spec, dataset, options);
-      if (std::isfinite(score.sahd)) result.score = score.sahd;
-      result.lif_modules = score.lif_modules;
-      result.convolutions = score.convolutions;
-      result.firing_rate = score.firing_rate;
-      return;
-    }
+    case Stage::kScore:
+      return score(job, design, dataset, result);
     case Stage::kProvisional: {
-      models::SnasnetSpec without_dropout = spec;
+      models::SnasnetSpec without_dropout = design.spec;
       without_dropout.dropout = 0;
       models::GraphNet net(models::snasnet(without_dropout), seed_of(settings, SeedOf::kWeights));
       calibrate_batch_norm(net, dataset);
-      result.costs =
-          measure(job, directory, chip_network(net, dataset), dataset, settings.provisional_samples);
+      measure(job, directory, design, chip_network(net, dataset, design.weight_bits), dataset,
+              settings.provisional_samples, result);
+      result.accuracy.reset();  // of a network that was not trained
       return;
     }
     case Stage::kMeasured:
     case Stage::kFinal: {
-      models::GraphNet net = trained_network(job, directory, spec, dataset);
-      const traces::Network network = chip_network(net, dataset);
-      result.costs = measure(job, directory, network, dataset, settings.samples);
-      result.accuracy = models::accuracy(network, "network", dataset,
-                                         *models::first_of(dataset.test, settings.test_images));
+      models::GraphNet net = trained_network(job, directory, design.spec, dataset);
+      const traces::Network network = chip_network(net, dataset, design.weight_bits);
+      measure(job, directory, design, network, dataset, settings.samples, result);
+      if (!result.accuracy)
+        result.accuracy = models::accuracy(network, "network", dataset,
+                                           *models::first_of(dataset.test, settings.test_images));
       return;
     }
     case Stage::kBound:
@@ -207,23 +238,44 @@ void evaluate(const EvaluationJob& job, const std::string& directory, Evaluation
   throw std::logic_error("no job has stage bound");
 }
 
+/// The data set of the last job: jobs that share a process mostly share it.
+class Datasets {
+ public:
+  const models::Dataset& of(const EvaluationJob& job, const Candidate& candidate) {
+    SearchSettings settings = job.settings;
+    settings.spec.timesteps = design_of(settings, candidate).spec.timesteps;  // frames of event recordings
+    const std::string key = to_json(settings) + '\n' + job.places.data;
+    if (key != key_) dataset_ = with_files([&] { return load_images(settings, job.places.data); });
+    key_ = key;
+    return dataset_;
+  }
+
+ private:
+  std::string key_;
+  models::Dataset dataset_;
+};
+
 }  // namespace
 
-void evaluate_job(const std::string& directory) {
-  const EvaluationJob job = read_job(directory + "/job.json");
+void evaluate_jobs(const std::vector<std::string>& directories) {
   at::set_num_threads(1);
-  EvaluationResult result;
-  try {
-    evaluate(job, directory, result);
-  } catch (const Interrupted&) {
-    throw;
-  } catch (const std::exception& error) {
-    if (out_of_memory(error)) throw;
-    result = {};
-    result.failure = without_places(error.what(), job);
+  Datasets datasets;
+  for (const std::string& directory : directories) {
+    const EvaluationJob job = read_job(directory + "/job.json");
+    EvaluationResult result;
+    try {
+      const models::Dataset& dataset = datasets.of(job, parse_candidate(job.genotype, "candidate"));
+      evaluate(job, directory, dataset, result);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::exception& error) {
+      if (out_of_memory(error)) throw;
+      result = {};
+      result.failure = without_places(error.what(), job);
+    }
+    result.job_sha256 = job.sha256();
+    write_result(directory + "/result.json", result);
   }
-  result.job_sha256 = job.sha256();
-  write_result(directory + "/result.json", result);
 }
 
 }  // namespace spikeloop::nas

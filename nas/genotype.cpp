@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdio>
 #include <stdexcept>
 #include <unordered_set>
 #include <utility>
 
 #include "traces/support/error.h"
-#include "traces/support/sha256.h"
 
 namespace spikeloop::nas {
 namespace {
@@ -93,17 +91,6 @@ class Enumeration {
   std::unordered_set<std::uint64_t> seen_;
 };
 
-/// What else decides about a network, as text.
-std::string options_text(const models::SnasnetSpec& spec) {
-  const models::NeuronSpec& neuron = spec.neuron;
-  char text[160];
-  std::snprintf(text, sizeof text, "%s %s %s %a %a %d %d %d %lld", models::to_text(neuron.kind),
-                models::to_text(neuron.reset), models::to_text(neuron.surrogate), neuron.alpha,
-                neuron.v_reset, neuron.decay_input ? 1 : 0, spec.max_pool ? 1 : 0,
-                static_cast<int>(spec.input), static_cast<long long>(spec.stem_pool));
-  return text;
-}
-
 }  // namespace
 
 CellType parse_cell_type(const std::string& text, const std::string& place) {
@@ -168,29 +155,14 @@ models::CellMatrix canonical(const models::CellMatrix& cell) {
   return swapped < cleaned ? swapped : cleaned;
 }
 
-bool is_valid(const models::CellMatrix& cell) {
+bool is_valid(const models::CellMatrix& cell, bool direct_edge) {
   for (std::size_t i = 0; i < kNodes; ++i) {
     for (std::size_t j = 0; j < kNodes; ++j) {
       if (has_edge(cell, i, j) && (i == j || has_edge(cell, j, i))) return false;
     }
   }
   const CleanedCell cleaned = clean(cell);
-  return cleaned.accepted && cleaned.cell == cell;
-}
-
-std::string candidate_hash(const models::SnasnetSpec& spec, const std::string& dataset, std::uint64_t seed) {
-  char reals[80];
-  std::snprintf(reals, sizeof reals, "%a %a", spec.neuron.tau, spec.neuron.threshold);
-  std::string text = "spikeloop.candidate 1\n";
-  text += models::to_text(canonical(spec.cell1), canonical(spec.cell2)) + '\n';
-  for (const std::int64_t value :
-       {spec.input_channels, spec.input_size, spec.channels, spec.stem_stride, spec.second_pool, spec.hidden,
-        spec.classes, spec.votes, static_cast<std::int64_t>(spec.timesteps)})
-    text += std::to_string(value) + ' ';
-  text += std::string(reals) + '\n' + dataset + '\n' + std::to_string(seed);
-  const std::string options = options_text(spec);
-  if (options != options_text({})) text += '\n' + options;  // hashes of older studies stay as they are
-  return sha256_hex(text);
+  return (direct_edge ? cleaned.accepted : cleaned.connected) && cleaned.cell == cell;
 }
 
 std::vector<models::CellMatrix> enumerate_cells(CellType type, const std::vector<models::CellOp>& ops,

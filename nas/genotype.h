@@ -36,12 +36,9 @@ models::CellMatrix sample_cell(RandomStream& random, CellType type);
 /// numberings of the inner nodes the one with the smaller text (they may be swapped when no edge joins them).
 models::CellMatrix canonical(const models::CellMatrix& cell);
 
-/// A cell the search may build: empty diagonal, one direction per pair, nothing left to clean, accepted.
-bool is_valid(const models::CellMatrix& cell);
-
-/// Identity of a candidate: SHA-256 over the canonical cells, the rest of the spec, the dataset and the seed
-/// that draws weights, images and training order. Equal hash, equal result.
-std::string candidate_hash(const models::SnasnetSpec& spec, const std::string& dataset, std::uint64_t seed);
+/// A cell the search may build: empty diagonal, one direction per pair, nothing left to clean, accepted (or,
+/// without `direct_edge`, connected).
+bool is_valid(const models::CellMatrix& cell, bool direct_edge = true);
 
 /// Distinct accepted cells after cleaning, by enumeration; `up_to_swaps` counts canonical forms instead.
 std::int64_t count_cells(CellType type, bool up_to_swaps = false);

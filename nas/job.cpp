@@ -90,9 +90,7 @@ void write_result(const std::string& path, const EvaluationResult& result) {
   Json json{{"format", "spikeloop.result"}, {"version", 1}, {"job_sha256", result.job_sha256}};
   if (!result.failure.empty()) json["failure"] = result.failure;
   put(json, "score", result.score);
-  put(json, "lif_modules", result.lif_modules);
-  put(json, "convolutions", result.convolutions);
-  put(json, "firing_rate", result.firing_rate);
+  if (!result.scores.empty()) json["scores"] = result.scores;
   put(json, "accuracy", result.accuracy);
   if (result.costs)
     for (const Cost cost : kAllCosts) json["costs"][unit_key(cost)] = result.costs->get(cost);
@@ -108,9 +106,7 @@ std::optional<EvaluationResult> read_result(const std::string& path, const std::
     result.job_sha256 = job_sha256;
     result.failure = json.value("failure", "");
     get(json, "score", result.score);
-    get(json, "lif_modules", result.lif_modules);
-    get(json, "convolutions", result.convolutions);
-    get(json, "firing_rate", result.firing_rate);
+    if (json.contains("scores")) json.at("scores").get_to(result.scores);
     get(json, "accuracy", result.accuracy);
     if (json.contains("costs")) {
       result.costs.emplace();

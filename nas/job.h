@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -27,9 +28,8 @@ struct EvaluationJob {
 struct EvaluationResult {
   std::string job_sha256;
   std::string failure;          ///< empty: the rest counts
-  std::optional<double> score;  ///< absent: not finite
-  std::optional<std::int64_t> lif_modules, convolutions;
-  std::optional<double> firing_rate;
+  std::optional<double> score;           ///< by the search's formula; absent: not finite
+  std::map<std::string, double> scores;  ///< its parts and others, by name; finite ones only
   std::optional<Costs> costs;
   std::optional<double> accuracy;
 };

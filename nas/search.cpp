@@ -1,46 +1,36 @@
 #include "nas/search.h"
 
 #include <algorithm>
-#include <deque>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
-#include <stdexcept>
 #include <utility>
 #include <vector>
 
 #include "models/data/dataset.h"
 #include "models/networks.h"
 #include "nas/candidate.h"
-#include "nas/job.h"
+#include "nas/cost_feedback.h"
 #include "nas/search_report.h"
+#include "nas/spikesim_cost.h"
+#include "nas/stage_runner.h"
 #include "nas/strategy.h"
 #include "nas/study.h"
 #include "sim/bounds.h"
 #include "sim/config/chip_config.h"
 #include "traces/support/error.h"
-#include "traces/support/executor.h"
 #include "traces/support/files.h"
-#include "traces/support/progress.h"
 
 namespace spikeloop::nas {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kDrawsPerCandidate = 20;  ///< before the space counts as exhausted
-constexpr int kPollMs = 500;
-
-std::string folder_of(const Trial& trial) { return "candidates/" + std::to_string(trial.number); }
-
-/// A trial's job folder, relative to the study's. The artifacts of the measurement that counts lie at the
-/// top.
-std::string job_folder(const Trial& trial, Stage stage) {
-  return stage == Stage::kMeasured ? folder_of(trial) : folder_of(trial) + '/' + to_string(stage);
-}
+constexpr std::int64_t kFruitlessRounds = 50;  ///< without a new candidate: then the space counts as exhausted
+constexpr std::int64_t kTrainedTogether = 4;   ///< before the next ones are chosen by what came out
+constexpr std::int64_t kProbes = 8;            ///< measurements that correct the bounds while scoring
 
 std::string study_settings(const SearchSettings& settings, const sim::ChipConfig& chip,
                            const std::string& data_sha256) {
@@ -51,24 +41,17 @@ std::string study_settings(const SearchSettings& settings, const sim::ChipConfig
   return json.dump(2);
 }
 
+/// Those that a strategy looks at before it spends a score.
+Limits limits_of(const Limits& limits, LimitsSeen seen) {
+  Limits result;
+  for (const Limit& limit : limits)
+    if (seen == LimitsSeen::kAll || (seen == LimitsSeen::kMemory && limit.field == unit_key(Cost::kMemory)))
+      result.push_back(limit);
+  return result;
+}
+
 std::string canonical_path(const std::string& path) {
   return path.empty() ? path : fs::absolute(path).lexically_normal().string();
-}
-
-/// A final training that failed or broke a limit takes nothing away from what was measured before.
-void not_finished(Trial& trial, const std::string& why) {
-  trial.state = TrialState::kComplete;
-  trial.reason = "final training: " + why;
-}
-
-/// What a killed run left half written, and results of other jobs.
-void remove_leftovers(const std::string& folder) {
-  std::vector<fs::path> leftovers{folder + "/result.json"};
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.front() == '.' && entry.path().extension() == ".tmp") leftovers.push_back(entry.path());
-  }
-  for (const fs::path& path : leftovers) fs::remove(path);
 }
 
 /// What the search itself needs of the dataset.
@@ -79,111 +62,130 @@ struct SearchData {
 
 class Search {
  public:
-  Search(const SearchSettings& settings, const SearchPlaces& places, sim::ChipConfig chip, SearchData data,
-         Study study);
+  Search(const SearchSettings& settings, const SearchPlaces& places, const sim::ChipConfig& chip,
+         SearchData data, Study study);
   void run();
   const std::vector<Trial>& trials() const { return trials_; }
 
  private:
-  using Next = std::function<std::optional<std::size_t>()>;
-  using Commit = std::function<bool(Trial&, const EvaluationResult&)>;
-
-  std::optional<Trial> propose();
-  void set_bound(Trial& trial);
-  void score();
-  void measure_provisionally();
-  void train();
-  void train_winner();
-  void run_stage(Stage stage, std::int64_t wanted, std::int64_t counted, const std::string& what,
-                 const Next& next, const Commit& commit);
-  std::optional<EvaluationResult> outcome(const Trial& trial, Stage stage, const JobEnd& end) const;
-  void submit(const Trial& trial, const EvaluationJob& job);
-  JobEnd wait_for(const Trial& trial, Stage stage);
-  EvaluationJob job_of(const Trial& trial, Stage stage) const;
-  bool reject_over_limits(Trial& trial, const Costs& costs) const;
-  Next unfinished(Stage stage, std::vector<std::size_t> order) const;
+  void explore();
+  std::int64_t new_trials(const std::vector<Candidate>& proposals, std::int64_t round, std::int64_t wanted,
+                          std::vector<Trial>& fresh);
+  std::int64_t finished() const;
+  bool fruitless(std::int64_t round) const;
+  void score_waiting(StageProgress& progress);
+  void measure_while_exploring(std::int64_t rounds);
+  void add_observations();
+  void learn_from_measurements();
+  std::optional<Costs> bound_of(const Candidate& candidate, std::string* why_not = nullptr);
+  void set_bound(Trial& trial, const Candidate& candidate);
+  std::vector<std::size_t> open_candidates() const;
+  bool drop_before_measuring(Trial& trial);
+  void pass_provisionally(std::int64_t wanted, StageProgress& progress);
+  void refine();
+  void take_best_score(StageProgress& progress);
+  void prune_open();
+  void train_finalists();
+  bool reject_over_limits(Trial& trial, const Costs& costs, CostKind kind) const;
+  StageRunner::Next unfinished(Stage stage) const;
+  StageRunner::Next one_after_the_other(const std::vector<std::size_t>& order) const;
+  Features features_with_score(const Trial& trial) const;
+  StageProgress progress_of(const char* what, std::int64_t total) const {
+    return {what, total, places_.quiet, std::nullopt};
+  }
 
   SearchSettings settings_;
   SearchPlaces places_;
-  sim::ChipConfig chip_;
   Study study_;
-  LocalExecutor executor_;
   SearchData data_;
   std::vector<Trial> trials_;
+  StageRunner runner_;
+  const Strategy& strategy_;
+  Task task_;
+  History history_;
+  std::size_t observed_ = 0;  ///< trials in the history
   std::set<std::string> hashes_;
-  std::map<std::int64_t, JobEnd> ended_;
-  std::set<std::int64_t> retried_;  ///< trials whose present job was lost once
-  std::int64_t next_draw_ = 0;
+  std::map<std::string, sim::ChipConfig> chips_;                               ///< by the choices' text
+  std::map<std::string, std::pair<std::optional<Costs>, std::string>> bounds_; ///< by the candidate's text
+  CostFeedback feedback_;
+  std::set<std::size_t> resumed_;  ///< interrupted final trainings that were taken up
 };
 
-Search::Search(const SearchSettings& settings, const SearchPlaces& places, sim::ChipConfig chip,
+Search::Search(const SearchSettings& settings, const SearchPlaces& places, const sim::ChipConfig& chip,
                SearchData data, Study study)
     : settings_(settings),
       places_(places),
-      chip_(std::move(chip)),
       study_(std::move(study)),
-      executor_(places.jobs, places.programs + "/spikeloop-job"),
       data_(std::move(data)),
-      trials_(study_.trials()) {
-  for (const Trial& trial : trials_) {
-    hashes_.insert(trial.hash);
-    next_draw_ = std::max(next_draw_, trial.draw + 1);
-  }
+      trials_(study_.trials()),
+      runner_(settings_, places_, chip.sha256, data_.sha256, study_, trials_),
+      strategy_(strategy_named(settings.strategy, "--strategy")),
+      feedback_(settings_.space) {
+  for (const Trial& trial : trials_) hashes_.insert(trial.hash);
+  chips_.emplace("", chip);
+  task_.space = settings_.space;
+  task_.cells = cells_of(settings_.space);
+  task_.seed = seed_of(settings_, SeedOf::kDraws);
+  task_.budget = settings_.candidates;
+  task_.bound = [this](const Candidate& candidate) -> std::optional<Costs> {
+    const std::optional<Costs> bound = bound_of(candidate);
+    return bound ? std::optional<Costs>(feedback_.corrected(candidate, *bound)) : std::nullopt;
+  };
+  task_.breaks_limits = [this](const Costs& costs) {
+    return !exceeded(limits_of(settings_.limits, strategy_.limits), costs, CostKind::kLowerBound).empty();
+  };
 }
 
 void Search::run() {
-  score();
-  measure_provisionally();
-  train();
-  if (settings_.final_epochs > 0) train_winner();
+  explore();
+  refine();
+  if (settings_.final_epochs > 0 && settings_.train > 0) train_finalists();
 }
 
-/// The next candidate that isn't known yet, with its bounds; stored. Empty when the draws are used up.
-std::optional<Trial> Search::propose() {
-  const std::int64_t draws = kDrawsPerCandidate * settings_.candidates;
-  for (; next_draw_ < draws; ++next_draw_) {
-    Space space;
-    space.cell_type = settings_.cell_type;
-    space.shared_cell = settings_.shared_cell;
-    RandomStream random(
-        derive_seed(seed_of(settings_, SeedOf::kDraws), static_cast<std::uint64_t>(next_draw_)));
-    const Candidate cells = random_candidate(space, random);
-    models::SnasnetSpec spec = settings_.spec;
-    spec.cell1 = cells.cell1;
-    spec.cell2 = cells.cell2;
-    Trial trial;
-    trial.hash = candidate_hash(spec, settings_.dataset, settings_.seed);
-    if (!hashes_.insert(trial.hash).second) continue;
-    trial.number = static_cast<std::int64_t>(trials_.size());
-    trial.draw = next_draw_++;
-    trial.genotype = models::to_text(cells.cell1, cells.cell2);
-    set_bound(trial);
-    study_.insert(trial);
-    return trial;
+/// What a network costs at least on its chip, from the mapping alone; empty: it does not fit, `why_not` says
+/// why.
+std::optional<Costs> Search::bound_of(const Candidate& candidate, std::string* why_not) {
+  const auto [it, fresh] = bounds_.try_emplace(to_text(candidate));
+  auto& [bound, reason] = it->second;
+  if (fresh) {
+    try {
+      const Design design = design_of(settings_, candidate);
+      std::string choices;
+      for (const auto& [path, value] : design.chip) choices += path + '=' + value + ' ';
+      if (chips_.count(choices) == 0) {
+        sim::ChipConfig chip = chip_of(places_, design);
+        chip.path = chip.name;  // paths of this machine must not get into stored reasons
+        chips_.emplace(choices, std::move(chip));
+      }
+      models::GraphNet net(models::snasnet(design.spec), seed_of(settings_, SeedOf::kWeights));
+      const sim::Bounds least = sim::lower_bounds(
+          chip_network(net, data_.name, data_.input, design.weight_bits), chips_.at(choices), "the network");
+      bound = Costs{least.memory_bytes, least.area_um2, least.latency_ns, least.energy_pj, {}};
+      add_spikesim_fields(*bound, design.spec);
+    } catch (const InputError& error) {
+      reason = error.what();
+    }
   }
-  return std::nullopt;
+  if (why_not != nullptr) *why_not = reason;
+  return bound;
 }
 
-void Search::set_bound(Trial& trial) {
+void Search::set_bound(Trial& trial, const Candidate& candidate) {
   trial.stage = Stage::kBound;
-  models::GraphNet net(models::snasnet(candidate_spec(settings_, trial.genotype)),
-                       seed_of(settings_, SeedOf::kWeights));
-  try {
-    const sim::Bounds bounds = sim::lower_bounds(chip_network(net, data_.name, data_.input), chip_,
-                                                 "candidate " + std::to_string(trial.number));
-    trial.bound = Costs{bounds.memory_bytes, bounds.area_um2, bounds.latency_ns, bounds.energy_pj};
-  } catch (const InputError& error) {
-    trial.state = TrialState::kInfeasible;
-    trial.reason = error.what();
-    return;
-  }
-  if (reject_over_limits(trial, *trial.bound)) return;
+  trial.state = TrialState::kInfeasible;
+  trial.bound = bound_of(candidate, &trial.reason);
+  if (!trial.bound) return;
+  const auto excess = exceeded(limits_of(settings_.limits, strategy_.limits), *trial.bound, CostKind::kLowerBound);
+  trial.reason = describe(excess);
+  trial.limits_exceeded = names(excess);
+  trial.bound = keep_named(*trial.bound, settings_.limits);
+  if (!excess.empty()) return;
   trial.state = TrialState::kWaiting;
   trial.stage = Stage::kScore;
 }
 
-bool Search::reject_over_limits(Trial& trial, const Costs& costs) const {
-  const std::vector<Excess> excess = exceeded(settings_.limits, costs);
+bool Search::reject_over_limits(Trial& trial, const Costs& costs, CostKind kind) const {
+  const std::vector<Excess> excess = exceeded(settings_.limits, costs, kind);
   if (excess.empty()) return false;
   trial.state = TrialState::kInfeasible;
   trial.reason = describe(excess);
@@ -191,240 +193,373 @@ bool Search::reject_over_limits(Trial& trial, const Costs& costs) const {
   return true;
 }
 
-EvaluationJob Search::job_of(const Trial& trial, Stage stage) const {
-  EvaluationJob job;
-  job.stage = stage;
-  job.genotype = trial.genotype;
-  job.settings = settings_;
-  job.chip_sha256 = chip_.sha256;
-  job.data_sha256 = data_.sha256;
-  job.places = places_;
-  job.threads = stage == Stage::kFinal ? places_.jobs : 1;
-  return job;
-}
-
-/// What a job that ended left, if anything.
-std::optional<EvaluationResult> Search::outcome(const Trial& trial, Stage stage, const JobEnd& end) const {
-  if (!end.ok()) return std::nullopt;
-  return read_result(places_.out + '/' + job_folder(trial, stage) + "/result.json",
-                     job_of(trial, stage).sha256());
-}
-
-void Search::submit(const Trial& trial, const EvaluationJob& job) {
-  const std::string folder = places_.out + '/' + job_folder(trial, job.stage);
-  fs::create_directories(folder);
-  remove_leftovers(folder);
-  write_job(folder + "/job.json", job);
-  Job process;
-  process.id = trial.number;
-  process.directory = folder;
-  process.argv = {places_.programs + "/spikeloop", "evaluate", "."};
-  executor_.submit(process);
-}
-
-/// Waits until the trial's job is decided. A job without a result gets a second try; then a crash counts as
-/// the candidate's, anything else (the kernel out of memory, a full disk) ends the search, with the trial
-/// still RUNNING so that the same command goes on with it.
-JobEnd Search::wait_for(const Trial& trial, Stage stage) {
-  while (ended_.count(trial.number) == 0) {
-    for (const JobEnd& end : executor_.poll(kPollMs)) {
-      const Trial& of = trials_[static_cast<std::size_t>(end.id)];
-      if (outcome(of, stage, end)) {
-        ended_[end.id] = end;
-      } else if (retried_.insert(end.id).second) {
-        submit(of, job_of(of, stage));
-      } else if (crashed(end)) {
-        ended_[end.id] = end;
-      } else {
-        throw std::runtime_error(
-            "candidate " + std::to_string(end.id) + ", stage " + to_string(stage) +
-            ": stopped twice, last by " + (end.ok() ? "an end without a result" : describe(end)) + " (see " +
-            places_.out + '/' + job_folder(of, stage) + "/log.txt); the same command goes on from here");
-      }
-    }
+/// Puts proposals that are not known yet into `fresh`, with their bounds, until `wanted` of them may be
+/// scored; how many proposals that took.
+std::int64_t Search::new_trials(const std::vector<Candidate>& proposals, std::int64_t round,
+                                std::int64_t wanted, std::vector<Trial>& fresh) {
+  std::int64_t looked_at = 0;
+  for (const Candidate& proposal : proposals) {
+    if (wanted == 0) break;
+    ++looked_at;
+    const Candidate candidate = canonical(proposal);
+    Trial trial;
+    trial.hash = candidate_hash(design_of(settings_, candidate), data_.name, settings_.seed);
+    if (!hashes_.insert(trial.hash).second) continue;
+    trial.number = static_cast<std::int64_t>(trials_.size() + fresh.size());
+    trial.round = round;
+    trial.genotype = to_text(candidate);
+    set_bound(trial, candidate);
+    wanted -= trial.state == TrialState::kWaiting ? 1 : 0;
+    fresh.push_back(std::move(trial));
   }
-  retried_.erase(trial.number);
-  const JobEnd end = ended_.at(trial.number);
-  ended_.erase(trial.number);
-  return end;
+  return looked_at;
 }
 
-/// Takes trials from `next` through a stage until `wanted` of them count (`counted` already do). Never starts
-/// one that might turn out not to be needed, and commits in the order of `next`: so the set of trials
-/// evaluated and every stored value are those of a run with one job.
-void Search::run_stage(Stage stage, std::int64_t wanted, std::int64_t counted, const std::string& what,
-                       const Next& next, const Commit& commit) {
-  std::deque<std::size_t> in_flight;
-  std::optional<Progress> progress;
-  while (true) {
-    while (counted + static_cast<std::int64_t>(in_flight.size()) < wanted) {
-      const std::optional<std::size_t> index = next();
-      if (!index) break;
-      if (!progress) progress.emplace(what, wanted - counted, "candidates", places_.quiet);
-      Trial& trial = trials_[*index];
-      in_flight.push_back(*index);
-      trial.state = TrialState::kRunning;
-      trial.stage = stage;
-      study_.update(trial);
-      const EvaluationJob job = job_of(trial, stage);
-      if (outcome(trial, stage, {})) {  // left by a run that was killed before it could commit
-        ended_[trial.number] = {};
+/// Tells the strategy what it may know: what was decided while exploring, not what training said later.
+void Search::add_observations() {
+  for (; observed_ < trials_.size(); ++observed_) {
+    const Trial& trial = trials_[observed_];
+    Observation seen;
+    seen.candidate = parse_candidate(trial.genotype, "study");
+    seen.round = trial.round;
+    const bool failed = trial.state == TrialState::kFail && trial.stage == Stage::kScore;
+    seen.feasible = trial.stage > Stage::kBound && !failed;
+    seen.costs = trial.bound;
+    if (strategy_.wants_costs && trial.provisional) {
+      seen.costs = trial.provisional;
+      seen.feasible = exceeded(settings_.limits, *trial.provisional, CostKind::kMeasured).empty();
+    }
+    if (seen.feasible) seen.fitness = trial.score;
+    history_.add(std::move(seen));
+  }
+}
+
+/// What was measured so far corrects the bounds. Anew and in the order of numbers, so that the same trials
+/// teach the same, bit for bit.
+void Search::learn_from_measurements() {
+  feedback_ = CostFeedback(settings_.space);
+  for (const Trial& trial : trials_)
+    if (trial.bound && trial.provisional)
+      feedback_.add(parse_candidate(trial.genotype, "study"), *trial.bound, *trial.provisional);
+}
+
+/// Yields the trials that wait for `stage` or were interrupted in it, by number.
+StageRunner::Next Search::unfinished(Stage stage) const {
+  return [this, stage, position = std::size_t{0}]() mutable -> std::optional<std::size_t> {
+    while (position < trials_.size()) {
+      const Trial& trial = trials_[position++];
+      const bool open = trial.state == TrialState::kWaiting || trial.state == TrialState::kRunning;
+      if (open && trial.stage == stage) return position - 1;
+    }
+    return std::nullopt;
+  };
+}
+
+StageRunner::Next Search::one_after_the_other(const std::vector<std::size_t>& order) const {
+  return [order, position = std::size_t{0}]() mutable -> std::optional<std::size_t> {
+    return position < order.size() ? std::optional<std::size_t>(order[position++]) : std::nullopt;
+  };
+}
+
+void Search::score_waiting(StageProgress& progress) {
+  runner_.run(Stage::kScore, settings_.candidates, progress, unfinished(Stage::kScore),
+              [](Trial& trial, const EvaluationResult& result) {
+                trial.score = result.score;
+                trial.scores = result.scores;
+                trial.state = TrialState::kWaiting;
+                trial.stage = Stage::kProvisional;
+                if (!result.score) {
+                  trial.state = TrialState::kPruned;
+                  trial.stage = Stage::kScore;
+                  trial.reason = "the score is not finite: images that the network cannot tell apart";
+                }
+                return true;
+              });
+}
+
+/// Rounds of proposals, until the budget is scored or nothing new comes.
+void Search::explore() {
+  StageProgress progress = progress_of("scoring", settings_.candidates - finished());
+  score_waiting(progress);  // of a round that was interrupted
+  std::vector<Round> rounds = study_.rounds();
+  while (rounds.empty() || rounds.back().proposed > 0) {
+    measure_while_exploring(static_cast<std::int64_t>(rounds.size()));
+    add_observations();
+    learn_from_measurements();
+    const std::int64_t round = static_cast<std::int64_t>(rounds.size());
+    const std::int64_t wanted = settings_.candidates - history_.finished();
+    std::vector<Candidate> proposals;
+    if (wanted > 0 && !fruitless(round)) proposals = strategy_.propose(task_, history_, round);
+    std::vector<Trial> fresh;
+    const std::int64_t looked_at = new_trials(proposals, round, wanted, fresh);
+    rounds.push_back({round, looked_at, looked_at - static_cast<std::int64_t>(fresh.size())});
+    study_.insert(fresh, rounds.back());
+    trials_.insert(trials_.end(), fresh.begin(), fresh.end());
+    score_waiting(progress);
+  }
+}
+
+std::int64_t Search::finished() const {
+  return std::count_if(trials_.begin(), trials_.end(), [](const Trial& t) { return t.score.has_value(); });
+}
+
+/// Many rounds without anything new: the space is exhausted.
+bool Search::fruitless(std::int64_t round) const {
+  const std::int64_t last = trials_.empty() ? -1 : trials_.back().round;
+  return round - last > kFruitlessRounds;
+}
+
+/// Measurements of untrained networks that a strategy wants of all candidates, or that correct the bounds of
+/// our own: the best score after each of the first rounds.
+void Search::measure_while_exploring(std::int64_t rounds) {
+  StageProgress progress = progress_of("measuring", 0);
+  const auto commit = [this](Trial& trial, const EvaluationResult& result) {
+    trial.provisional = keep_named(*result.costs, settings_.limits);
+    if (reject_over_limits(trial, *result.costs, CostKind::kMeasured)) return true;
+    trial.state = TrialState::kWaiting;
+    return true;
+  };
+  const auto run = [&](const std::vector<std::size_t>& order) {
+    progress.total += static_cast<std::int64_t>(order.size());
+    runner_.run(Stage::kProvisional, static_cast<std::int64_t>(order.size()), progress,
+                one_after_the_other(order), commit);
+  };
+  const auto unmeasured = [this](bool only_running) {
+    std::vector<std::size_t> order;
+    for (const std::size_t index : open_candidates())
+      if (!trials_[index].provisional && (!only_running || trials_[index].state == TrialState::kRunning))
+        order.push_back(index);
+    return order;
+  };
+  run(unmeasured(true));  // interrupted
+  if (strategy_.wants_costs) return run(unmeasured(false));
+  if (strategy_.limits != LimitsSeen::kAll || settings_.limits.empty()) return;
+  const auto tried = [this] {
+    return std::count_if(trials_.begin(), trials_.end(), [](const Trial& t) {
+      return t.provisional || (t.stage == Stage::kProvisional && t.state == TrialState::kFail);
+    });
+  };
+  while (tried() < std::min(kProbes, rounds)) {
+    std::vector<std::size_t> order = unmeasured(false);
+    if (order.empty()) return;
+    run({order.front()});
+  }
+}
+
+/// Scored, within all limits so far, and waiting: the most promising first. That is the best score, until
+/// our own strategy has trained enough to expect accuracies from structure and score.
+std::vector<std::size_t> Search::open_candidates() const {
+  std::vector<std::size_t> open;
+  std::vector<Features> seen;
+  std::vector<double> accuracies;
+  for (std::size_t i = 0; i < trials_.size(); ++i) {
+    const Trial& trial = trials_[i];
+    if (trial.accuracy && trial.stage >= Stage::kMeasured) {
+      seen.push_back(features_with_score(trial));
+      accuracies.push_back(*trial.accuracy);
+    }
+    const bool waits = trial.state == TrialState::kWaiting || trial.state == TrialState::kRunning;
+    if (waits && trial.stage == Stage::kProvisional) open.push_back(i);
+  }
+  std::map<std::size_t, double> promise;
+  if (settings_.strategy == strategies().front().name && accuracies.size() >= kTrainedTogether) {
+    const Surrogate model(seen, accuracies);
+    const double best = *std::max_element(accuracies.begin(), accuracies.end());
+    for (const std::size_t index : open)
+      promise[index] = expected_improvement(model.predict(features_with_score(trials_[index])), best);
+  } else {
+    for (const std::size_t index : open) promise[index] = *trials_[index].score;
+  }
+  std::stable_sort(open.begin(), open.end(),
+                   [&](std::size_t a, std::size_t b) { return promise.at(a) > promise.at(b); });
+  return open;
+}
+
+Features Search::features_with_score(const Trial& trial) const {
+  Features features = features_of(parse_candidate(trial.genotype, "study"), settings_.space);
+  features.numbers.push_back(trial.score.value_or(0));
+  return features;
+}
+
+/// Is a candidate over a limit by its own measurement, or by what measurements of others say of its bound?
+bool Search::drop_before_measuring(Trial& trial) {
+  if (trial.provisional) {  // probed while scoring, or by a strategy that measures everything
+    if (!reject_over_limits(trial, *trial.provisional, CostKind::kMeasured)) return false;
+  } else {
+    if (!trial.bound) return false;
+    const Costs expected = feedback_.corrected(parse_candidate(trial.genotype, "study"), *trial.bound);
+    const auto excess = exceeded(settings_.limits, expected, CostKind::kLowerBound);
+    if (excess.empty()) return false;
+    trial.state = TrialState::kPruned;
+    trial.reason = "expected from " + std::to_string(feedback_.measurements()) + " measurements: at least " +
+                   describe(excess);
+    trial.limits_exceeded = names(excess);
+  }
+  study_.update(trial);
+  return true;
+}
+
+/// Gets `wanted` candidates past the provisional measurement, in their order, as far as there are any.
+void Search::pass_provisionally(std::int64_t wanted, StageProgress& progress) {
+  while (wanted > 0) {
+    learn_from_measurements();
+    const std::vector<std::size_t> open = open_candidates();
+    std::vector<std::size_t> order;
+    for (const std::size_t index : open)  // interrupted: chosen by what was known then
+      if (trials_[index].state == TrialState::kRunning) order.push_back(index);
+    const bool interrupted = !order.empty();
+    for (const std::size_t index : open) {
+      if (interrupted || static_cast<std::int64_t>(order.size()) == wanted) break;
+      Trial& trial = trials_[index];
+      if (drop_before_measuring(trial)) continue;
+      if (!trial.provisional) {
+        order.push_back(index);
         continue;
       }
-      submit(trial, job);
+      trial.stage = Stage::kMeasured;
+      study_.update(trial);
+      --wanted;
     }
-    if (in_flight.empty()) break;
-    Trial& trial = trials_[in_flight.front()];
-    const JobEnd end = wait_for(trial, stage);
-    const std::optional<EvaluationResult> result = outcome(trial, stage, end);
-    const std::string failure =
-        result ? result->failure : describe(end) + ", see " + job_folder(trial, stage) + "/log.txt";
-    bool counts = false;
-    if (failure.empty()) {
-      counts = commit(trial, *result);
-    } else if (stage == Stage::kFinal) {
-      not_finished(trial, failure);
-    } else {
-      trial.state = TrialState::kFail;
-      trial.reason = failure;
-    }
-    study_.update(trial, {trial.number, stage, end.wall_s, end.max_rss_kb});
-    counted += counts ? 1 : 0;
-    in_flight.pop_front();
-    if (counts)
-      progress->advance();
-    else
-      progress->advance(0, "candidate " + std::to_string(trial.number) + ' ' +
-                               (stage == Stage::kFinal ? "not taken" : to_string(trial.state)));
+    if (order.empty()) return;
+    wanted -= runner_.run(Stage::kProvisional, static_cast<std::int64_t>(order.size()), progress,
+                          one_after_the_other(order), [&](Trial& trial, const EvaluationResult& result) {
+                            trial.provisional = keep_named(*result.costs, settings_.limits);
+                            if (reject_over_limits(trial, *result.costs, CostKind::kMeasured)) return false;
+                            trial.state = TrialState::kWaiting;
+                            trial.stage = Stage::kMeasured;
+                            return true;
+                          });
   }
-  if (progress) progress->finish();
 }
 
-/// Yields the trials of `order` that wait for `stage` or were interrupted in it.
-Search::Next Search::unfinished(Stage stage, std::vector<std::size_t> order) const {
-  return [this, stage, order = std::move(order),
-          position = std::size_t{0}]() mutable -> std::optional<std::size_t> {
-    while (position < order.size()) {
-      const Trial& trial = trials_[order[position++]];
-      const bool open = trial.state == TrialState::kWaiting || trial.state == TrialState::kRunning;
-      if (open && trial.stage == stage) return order[position - 1];
-    }
-    return std::nullopt;
+/// Trains and measures the best, a few at a time, so that what came out may choose the next.
+void Search::refine() {
+  StageProgress provisional = progress_of("provisional measurement", std::max<std::int64_t>(1, settings_.train));
+  const auto count = [this](bool only_trained) {
+    return std::count_if(trials_.begin(), trials_.end(), [&](const Trial& t) {
+      const bool open = t.state == TrialState::kWaiting || t.state == TrialState::kRunning;
+      return t.stage == Stage::kFinal || (t.stage == Stage::kMeasured && !(only_trained && open));
+    });
   };
+  if (settings_.train == 0) return take_best_score(provisional);
+  StageProgress training = progress_of("training and measuring", settings_.train - count(true));
+  while (count(true) < settings_.train) {
+    const std::int64_t trained = count(true);
+    const std::int64_t target = std::min(settings_.train, (trained / kTrainedTogether + 1) * kTrainedTogether);
+    // Not once a round is being trained: its accuracies must not choose what it consists of.
+    if (trained % kTrainedTogether == 0) pass_provisionally(target - count(false), provisional);
+    const std::int64_t waiting = count(false) - trained;
+    if (waiting == 0) break;
+    // All that were chosen, whatever becomes of them: a failure counts as done, it isn't replaced.
+    runner_.run(Stage::kMeasured, waiting, training, unfinished(Stage::kMeasured),
+                [&](Trial& trial, const EvaluationResult& result) {
+                  trial.measured = keep_named(*result.costs, settings_.limits);
+                  trial.accuracy = result.accuracy;
+                  trial.artifacts = job_folder(trial.number, Stage::kMeasured);
+                  if (!reject_over_limits(trial, *result.costs, CostKind::kMeasured))
+                    trial.state = TrialState::kComplete;
+                  return true;
+                });
+  }
+  prune_open();
 }
 
-void Search::score() {
-  std::vector<std::size_t> order(trials_.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  const Next interrupted = unfinished(Stage::kScore, order);
-  const Next next = [&]() -> std::optional<std::size_t> {
-    if (const auto index = interrupted()) return index;
-    while (auto trial = propose()) {
-      trials_.push_back(*trial);
-      if (trial->state == TrialState::kWaiting) return trials_.size() - 1;
-    }
-    return std::nullopt;
+/// Without training: the best score that passes the provisional measurement wins.
+void Search::take_best_score(StageProgress& progress) {
+  const auto passed = [](const Trial& t) { return t.stage == Stage::kMeasured; };
+  const auto done = [](const Trial& t) {
+    return t.stage == Stage::kProvisional && t.state == TrialState::kComplete;
   };
-  const auto scored =
-      std::count_if(trials_.begin(), trials_.end(), [](const Trial& t) { return t.lif_modules; });
-  run_stage(Stage::kScore, settings_.candidates, scored, "scoring", next,
-            [](Trial& trial, const EvaluationResult& result) {
-              trial.score = result.score;
-              trial.lif_modules = result.lif_modules;
-              trial.convolutions = result.convolutions;
-              trial.firing_rate = result.firing_rate;
-              trial.state = TrialState::kWaiting;
-              trial.stage = Stage::kProvisional;
-              if (!result.score) {
-                trial.state = TrialState::kPruned;
-                trial.stage = Stage::kScore;
-                trial.reason = "the score is not finite: images that the network cannot tell apart";
-              }
-              return true;
-            });
+  if (std::none_of(trials_.begin(), trials_.end(), done)) {
+    if (std::none_of(trials_.begin(), trials_.end(), passed)) pass_provisionally(1, progress);
+    const auto best = std::find_if(trials_.begin(), trials_.end(), passed);
+    if (best != trials_.end()) {
+      best->stage = Stage::kProvisional;
+      best->state = TrialState::kComplete;
+      best->artifacts = job_folder(best->number, Stage::kProvisional);
+      study_.update(*best);
+    }
+  }
+  prune_open();
 }
 
-void Search::measure_provisionally() {
+/// What nobody came to any more.
+void Search::prune_open() {
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < trials_.size(); ++i)
     if (trials_[i].score) order.push_back(i);
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return *trials_[a].score > *trials_[b].score; });
-  const auto feasible = std::count_if(trials_.begin(), trials_.end(),
-                                      [](const Trial& t) { return t.stage >= Stage::kMeasured; });
-  run_stage(Stage::kProvisional, settings_.train, feasible, "provisional measurement",
-            unfinished(Stage::kProvisional, order), [&](Trial& trial, const EvaluationResult& result) {
-              trial.provisional = result.costs;
-              if (reject_over_limits(trial, *result.costs)) return false;
-              trial.state = TrialState::kWaiting;
-              trial.stage = Stage::kMeasured;
-              return true;
-            });
   for (std::size_t rank = 0; rank < order.size(); ++rank) {
     Trial& trial = trials_[order[rank]];
     if (trial.stage != Stage::kProvisional || trial.state != TrialState::kWaiting) continue;
     trial.state = TrialState::kPruned;
-    trial.stage = Stage::kScore;  // what decided; it never came to a provisional measurement
+    trial.stage = Stage::kScore;  // what decided; it never came to training
     trial.reason = "score rank " + std::to_string(rank + 1) + " of " + std::to_string(order.size());
     study_.update(trial);
   }
 }
 
-void Search::train() {
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < trials_.size(); ++i)
-    if (trials_[i].score) order.push_back(i);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return *trials_[a].score > *trials_[b].score; });
-  const auto trained = std::count_if(trials_.begin(), trials_.end(), [](const Trial& t) {
-    return t.stage == Stage::kFinal || (t.stage == Stage::kMeasured && t.state != TrialState::kWaiting &&
-                                        t.state != TrialState::kRunning);
-  });
-  const auto chosen = std::count_if(trials_.begin(), trials_.end(),
-                                    [](const Trial& t) { return t.stage >= Stage::kMeasured; });
-  // All that were chosen, whatever becomes of them: a failure counts as done, it isn't replaced.
-  run_stage(Stage::kMeasured, chosen, trained, "training and measuring", unfinished(Stage::kMeasured, order),
-            [&](Trial& trial, const EvaluationResult& result) {
-              trial.measured = result.costs;
-              trial.accuracy = result.accuracy;
-              trial.artifacts = folder_of(trial);
-              if (!reject_over_limits(trial, *result.costs)) trial.state = TrialState::kComplete;
-              return true;
-            });
-}
-
-void Search::train_winner() {
-  const Next next = [&]() -> std::optional<std::size_t> {
+/// Successive halving: of the best of the short training, a few are trained for longer.
+void Search::train_finalists() {
+  const StageRunner::Next next = [&]() -> std::optional<std::size_t> {
     for (std::size_t i = 0; i < trials_.size(); ++i)  // interrupted
-      if (trials_[i].stage == Stage::kFinal && trials_[i].state == TrialState::kRunning) return i;
-    std::vector<Trial> open;
+      if (trials_[i].stage == Stage::kFinal && trials_[i].state == TrialState::kRunning && resumed_.insert(i).second)
+        return i;
     for (const Trial& trial : ranked(trials_))
-      if (trial.stage == Stage::kMeasured) open.push_back(trial);
-    if (open.empty()) return std::nullopt;
-    return static_cast<std::size_t>(open.front().number);
+      if (trial.stage == Stage::kMeasured) return static_cast<std::size_t>(trial.number);
+    return std::nullopt;
   };
   const auto passed = std::count_if(trials_.begin(), trials_.end(), passed_final);
-  run_stage(Stage::kFinal, 1, passed, "final training of the winner", next,
-            [&](Trial& trial, const EvaluationResult& result) {
-              trial.final_measured = result.costs;
-              trial.final_accuracy = result.accuracy;
-              if (reject_over_limits(trial, *result.costs)) {
-                not_finished(trial, trial.reason);
-                return false;
-              }
-              trial.artifacts = job_folder(trial, Stage::kFinal);
-              trial.state = TrialState::kComplete;
-              return true;
-            });
+  StageProgress progress = progress_of("final training", settings_.finalists - passed);
+  runner_.run(Stage::kFinal, settings_.finalists - passed, progress, next,
+              [&](Trial& trial, const EvaluationResult& result) {
+                trial.final_measured = keep_named(*result.costs, settings_.limits);
+                trial.final_accuracy = result.accuracy;
+                if (reject_over_limits(trial, *result.costs, CostKind::kMeasured)) {
+                  not_finished(trial, trial.reason);
+                  return false;
+                }
+                trial.artifacts = job_folder(trial.number, Stage::kFinal);
+                trial.state = TrialState::kComplete;
+                return true;
+              });
 }
 
 void copy_winner(const std::string& out, const Trial& trial) {
   fs::create_directories(out + "/winner");
-  for (const char* file : {"network.nir", "trace.h5", "measurement.json", "checkpoint.pt"}) {
+  for (const char* file : {"network.nir", "trace.h5", "measurement.json", "checkpoint.pt", "answer.json"}) {
     const std::string source = out + '/' + trial.artifacts + '/' + file;
+    if (!fs::exists(source)) {  // of another kind of winner
+      fs::remove(out + "/winner/" + file);
+      continue;
+    }
     write_atomically(out + "/winner/" + file, [&](const std::string& temporary) {
       fs::copy_file(source, temporary, fs::copy_options::overwrite_existing);
     });
+  }
+}
+
+/// Every value of an axis must suit the network or the chip by itself.
+void check_axes(const SearchSettings& settings, const SearchPlaces& places, const std::string& hw,
+                const models::Dataset& dataset) {
+  std::set<std::string> names;
+  for (const Axis& axis : settings.space.axes) {
+    if (!names.insert(axis.name).second)
+      throw InputError("command line", "--vary", axis.name + " twice", "every name once");
+    if (axis.name == "timesteps" && dataset.events)
+      throw InputError("command line", "--vary", "timesteps with recordings of events",
+                       "a data set of images: the timesteps decide how recordings are cut into frames");
+    for (const auto& [path, value] : places.overrides)
+      if (path == axis.name) throw InputError("command line", "--vary", axis.name + ", which --set fixes", "one of them");
+    for (const std::string& value : axis.values) {
+      if (axis.name == "weight_bits" && (std::stoll(value) < 2 || std::stoll(value) > 8))
+        throw InputError("command line", "--vary", "weight_bits=" + value, "2 to 8");
+      if (is_network_axis(axis.name)) continue;
+      std::vector<std::pair<std::string, std::string>> overrides = places.overrides;
+      overrides.emplace_back(axis.name, value);
+      sim::read_chip_config(hw, overrides);
+    }
   }
 }
 
@@ -447,6 +582,7 @@ int run_search(const SearchSettings& asked, const SearchPlaces& given, std::ostr
   {  // not for longer: the jobs have the samples too
     const models::Dataset dataset = load_images(settings, given.data);  // that it is there and whole
     fit_to(settings, dataset);
+    check_axes(settings, places, given.hw, dataset);
     data = {dataset.name, digest(dataset), models::input_range(dataset)};
   }
   std::error_code error;
@@ -456,7 +592,7 @@ int run_search(const SearchSettings& asked, const SearchPlaces& given, std::ostr
   const std::string stored = study_settings(settings, chip, data.sha256);
   Study study = Study::create_or_resume(given.out + "/study.db", stored);
   if (study.resumed() && !places.quiet) out << "continuing the study in " << given.out << '\n';
-  Search search(settings, places, std::move(chip), std::move(data), std::move(study));
+  Search search(settings, places, chip, std::move(data), std::move(study));
   search.run();
   const auto best = winner(search.trials(), settings.final_epochs > 0);
   if (best) copy_winner(places.out, *best);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <type_traits>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "traces/support/error.h"
+#include "traces/support/sha256.h"
 
 namespace spikeloop::nas {
 namespace {
@@ -27,7 +29,14 @@ void for_each_field(Settings& s, Field&& field) {
   field("/train", s.train);
   field("/score/batch", s.score_batch);
   field("/score/repeats", s.score_repeats);
-  field("/space/shared_cell", s.shared_cell);
+  field("/score/formula", s.score);
+  field("/score/channels", s.score_channels);
+  field("/score/timesteps", s.score_timesteps);
+  field("/strategy", s.strategy);
+  field("/evaluator", s.evaluator);
+  field("/space/shared_cell", s.space.shared_cell);
+  field("/space/direct_edge", s.space.direct_edge);
+  field("/network/weight_bits", s.weight_bits);
   field("/network/input_channels", s.spec.input_channels);
   field("/network/input_size", s.spec.input_size);
   field("/network/channels", s.spec.channels);
@@ -50,6 +59,7 @@ void for_each_field(Settings& s, Field&& field) {
   field("/training/augment", s.recipe.augment);
   field("/training/final_epochs", s.final_epochs);
   field("/training/final_train_images", s.final_train_images);
+  field("/training/finalists", s.finalists);
   field("/test_images", s.test_images);
   field("/provisional_samples", s.provisional_samples);
   field("/samples", s.samples);
@@ -84,7 +94,11 @@ models::SnasnetSpec default_spec() {
 void check(const SearchSettings& s) {
   constexpr std::int64_t kMany = 1'000'000'000;
   require_range("--candidates", s.candidates, 1, 1'000'000);
-  require_range("--train", s.train, 1, s.candidates);
+  require_range("--train", s.train, 0, s.candidates);
+  require_range("--finalists", s.finalists, 1, std::max<std::int64_t>(1, s.train));
+  require_range("--weight-bits", s.weight_bits, 2, 8);
+  require_range("--score-channels", s.score_channels, 0, 4096);
+  require_range("--score-timesteps", s.score_timesteps, 0, 1000);
   require_range("--score-batch", s.score_batch, 2, 4096);
   require_range("--score-repeats", s.score_repeats, 1, 100);
   require_range("--channels", s.spec.channels, 1, 4096);
@@ -121,6 +135,48 @@ void fit_to(SearchSettings& s, const models::Dataset& dataset) {
   require_range("--second-pool", s.spec.second_pool, 1, map);
 }
 
+Design design_of(const SearchSettings& settings, const Candidate& candidate) {
+  Design design;
+  design.spec = settings.spec;
+  design.spec.cell1 = candidate.cell1;
+  design.spec.cell2 = candidate.cell2;
+  design.spec.dropout = settings.recipe.dropout;
+  design.weight_bits = static_cast<int>(settings.weight_bits);
+  for (const auto& [name, value] : candidate.choices) {
+    const auto number = [&] { return std::stoll(value); };  // parse_axis made sure that it is one
+    if (name == "channels")
+      design.spec.channels = number();
+    else if (name == "timesteps")
+      design.spec.timesteps = static_cast<int>(number());
+    else if (name == "weight_bits")
+      design.weight_bits = static_cast<int>(number());
+    else
+      design.chip.emplace_back(name, value);
+  }
+  return design;
+}
+
+std::string candidate_hash(const Design& design, const std::string& dataset, std::uint64_t seed) {
+  const models::SnasnetSpec& spec = design.spec;
+  const models::NeuronSpec& neuron = spec.neuron;
+  char reals[160];
+  std::snprintf(reals, sizeof reals, "%a %a %a %a", neuron.tau, neuron.threshold, neuron.alpha, neuron.v_reset);
+  std::string text = "spikeloop.candidate 2\n";
+  text += models::to_text(canonical(spec.cell1), canonical(spec.cell2)) + '\n';
+  for (const std::int64_t value :
+       {spec.input_channels, spec.input_size, spec.channels, spec.stem_stride, spec.stem_pool, spec.second_pool,
+        spec.hidden, spec.classes, spec.votes, static_cast<std::int64_t>(spec.timesteps),
+        static_cast<std::int64_t>(design.weight_bits), static_cast<std::int64_t>(spec.max_pool),
+        static_cast<std::int64_t>(spec.input), static_cast<std::int64_t>(neuron.decay_input)})
+    text += std::to_string(value) + ' ';
+  for (const char* word :
+       {models::to_text(neuron.kind), models::to_text(neuron.reset), models::to_text(neuron.surrogate)})
+    text += std::string(word) + ' ';
+  text += std::string(reals) + '\n' + dataset + '\n' + std::to_string(seed);
+  for (const auto& [path, value] : design.chip) text += '\n' + path + '=' + value;
+  return sha256_hex(text);
+}
+
 std::string to_json(const SearchSettings& settings) {
   Json json = Json::object();
   for_each_field(settings, [&](const char* pointer, const auto& value) {
@@ -131,7 +187,11 @@ std::string to_json(const SearchSettings& settings) {
       target = value;
     }
   });
-  json["space"]["cell_type"] = to_string(settings.cell_type);
+  json["space"]["cell_type"] = to_string(settings.space.cell_type);
+  json["space"]["ops"] = to_text(settings.space.ops);
+  json["space"]["axes"] = Json::array();
+  for (const Axis& axis : settings.space.axes)
+    json["space"]["axes"].push_back({{"name", axis.name}, {"values", axis.values}});
   json["framing"]["by"] = models::to_string(settings.framing.by);
   return json.dump(2);
 }
@@ -148,8 +208,12 @@ SearchSettings settings_from_json(const std::string& text, const std::string& fi
         source.get_to(value);
       }
     });
-    settings.cell_type =
-        parse_cell_type(json.at("space").at("cell_type").get<std::string>(), "/space/cell_type");
+    const Json& space = json.at("space");
+    settings.space.cell_type = parse_cell_type(space.at("cell_type").get<std::string>(), "/space/cell_type");
+    settings.space.ops = parse_ops(space.at("ops").get<std::string>(), "/space/ops");
+    for (const Json& axis : space.at("axes"))
+      settings.space.axes.push_back(
+          {axis.at("name").get<std::string>(), axis.at("values").get<std::vector<std::string>>()});
     settings.framing.by =
         models::parse_framing(json.at("framing").at("by").get<std::string>(), "/framing/by");
   } catch (const Json::exception& error) {

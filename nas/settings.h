@@ -6,8 +6,8 @@
 
 #include "models/data/dataset.h"
 #include "models/snasnet_spec.h"
-#include "nas/genotype.h"
 #include "nas/limits.h"
+#include "nas/space.h"
 
 namespace spikeloop::nas {
 
@@ -29,19 +29,36 @@ struct SearchSettings {
   std::string dataset = "cifar10";
   models::Framing framing;                    ///< of event recordings; a frame for each timestep
   models::SnasnetSpec spec = default_spec();  ///< its cells are the candidates'
-  CellType cell_type = CellType::kBackward;
-  bool shared_cell = true;
+  std::int64_t weight_bits = 8;
+  std::string strategy = "loop";
+  Space space;
   std::uint64_t seed = 1;
   std::int64_t candidates = 24;  ///< to be scored
-  std::int64_t train = 4;        ///< of them to be trained
+  std::int64_t train = 4;        ///< of them to be trained; 0: the best score wins
+  std::string score = "sahd";    ///< formula, see nas/score.h
   std::int64_t score_batch = 64, score_repeats = 1;
+  std::int64_t score_channels = 0, score_timesteps = 0;  ///< 0: the network's
   TrainRecipe recipe;
-  std::int64_t final_epochs = 0;        ///< 0: the winner isn't trained again
+  std::int64_t final_epochs = 0;        ///< 0: nothing is trained again
+  std::int64_t finalists = 1;           ///< best ones of the short training that are
   std::int64_t final_train_images = 0;  ///< per epoch; 0: all
   std::int64_t test_images = 0;         ///< for accuracies; 0: all
   std::int64_t provisional_samples = 1, samples = 4;
   Limits limits;
+  std::string evaluator;  ///< command that measures in place of spikeloop-sim (nas/evaluator.h); "": none
 };
+
+/// What a candidate's text means: the network to build, and the chip's changed values.
+struct Design {
+  models::SnasnetSpec spec;
+  int weight_bits = 8;
+  std::vector<std::pair<std::string, std::string>> chip;  ///< behind SearchPlaces::overrides
+};
+Design design_of(const SearchSettings& settings, const Candidate& candidate);
+
+/// Identity of a candidate: SHA-256 over the canonical cells, the rest of the network, the chip's values, the
+/// dataset and the seed that draws weights, images and training order. Equal hash, equal result.
+std::string candidate_hash(const Design& design, const std::string& dataset, std::uint64_t seed);
 
 /// Throws InputError (command line, option) for a value out of its range, whatever the dataset.
 void check(const SearchSettings& settings);
@@ -61,6 +78,8 @@ struct SearchPlaces {
   std::string hw;    ///< chip configuration
   std::vector<std::pair<std::string, std::string>> overrides;
   std::string programs;  ///< folder of spikeloop, spikeloop-sim and spikeloop-job
+  /// Words before each job's command ("srun", "-n1"): where it runs. It must wait for the job's end.
+  std::vector<std::string> launcher;
   int jobs = 1;
   bool quiet = false;
 };

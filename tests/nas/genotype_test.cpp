@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "nas/settings.h"
 #include "nas/space.h"
 #include "traces/support/error.h"
 
@@ -154,24 +155,38 @@ TEST(Genotype, DrawsAreAPureFunctionOfSeedAndNumber) {
 }
 
 TEST(Genotype, HashIdentifiesACandidate) {
-  models::SnasnetSpec spec;
+  const auto hash_of = [](const models::SnasnetSpec& spec) {
+    Design design;
+    design.spec = spec;
+    return candidate_hash(design, "shapes", 1);
+  };
+  Design design;
+  models::SnasnetSpec& spec = design.spec;
   spec.cell1 = spec.cell2 = cell_of("0233/0003/0001/0000");
-  const std::string hash = candidate_hash(spec, "shapes", 1);
+  const std::string hash = hash_of(spec);
   EXPECT_EQ(hash.size(), 64U);
   models::SnasnetSpec same = spec;
   same.cell1 = cell_of("0323/0001/0003/0000");
-  EXPECT_EQ(candidate_hash(same, "shapes", 1), hash);
-  EXPECT_NE(candidate_hash(spec, "cifar10", 1), hash);
-  EXPECT_NE(candidate_hash(spec, "shapes", 2), hash);
+  EXPECT_EQ(hash_of(same), hash);
+  EXPECT_NE(candidate_hash(design, "cifar10", 1), hash);
+  EXPECT_NE(candidate_hash(design, "shapes", 2), hash);
   models::SnasnetSpec wider = spec;
   wider.channels += 1;
-  EXPECT_NE(candidate_hash(wider, "shapes", 1), hash);
+  EXPECT_NE(hash_of(wider), hash);
   models::SnasnetSpec other = spec;
   other.cell2 = cell_of("0303/0030/2002/0200");
-  EXPECT_NE(candidate_hash(other, "shapes", 1), hash);
+  EXPECT_NE(hash_of(other), hash);
   models::SnasnetSpec soft = spec;
   soft.neuron.reset = models::ResetKind::kSoft;
-  EXPECT_NE(candidate_hash(soft, "shapes", 1), hash);
+  EXPECT_NE(hash_of(soft), hash);
+  models::SnasnetSpec lower = spec;
+  lower.cell1 = cell_of("0233/0003(0.5)/0001/0000");
+  EXPECT_NE(hash_of(lower), hash);
+  Design fewer_bits = design, other_chip = design;
+  fewer_bits.weight_bits = 4;
+  other_chip.chip.emplace_back("crossbar.rows", "64");
+  EXPECT_NE(candidate_hash(fewer_bits, "shapes", 1), hash);
+  EXPECT_NE(candidate_hash(other_chip, "shapes", 1), hash);
 }
 
 TEST(Genotype, CellTypeWords) {

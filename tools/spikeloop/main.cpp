@@ -83,8 +83,8 @@ int run(const std::vector<std::string>& words) {
 }  // namespace
 
 int evaluate_command(const std::vector<std::string>& arguments) {
-  if (arguments.size() != 1) throw InputError("command line", "evaluate", "no folder", "the folder of a job");
-  nas::evaluate_job(arguments.front());
+  if (arguments.empty()) throw InputError("command line", "evaluate", "no folder", "the folders of jobs");
+  nas::evaluate_jobs(arguments);
   return 0;
 }
 

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <boost/program_options/value_semantic.hpp>
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "nas/score.h"
 #include "nas/settings.h"
+#include "nas/strategy.h"
 #include "tools/spikeloop/commands.h"
 #include "tools/spikeloop/options.h"
 #include "traces/support/error.h"
@@ -27,6 +30,13 @@ int default_jobs() {
   return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMaxDefaultJobs);
 }
 
+std::string strategy_text() {
+  std::string text;
+  for (const nas::Strategy& strategy : nas::strategies())
+    text += (text.empty() ? "" : ";\n") + std::string(strategy.name) + ": " + strategy.text;
+  return text;
+}
+
 struct LimitOption {
   const char* option;
   nas::Cost cost;
@@ -44,9 +54,10 @@ constexpr LimitOption kLimitOptions[] = {
 int search_command(const std::vector<std::string>& arguments) {
   nas::SearchSettings settings;
   nas::SearchPlaces places;
-  std::string cell_type = nas::to_string(settings.cell_type), seed = "1", executor, schedule;
-  std::vector<std::string> set;
-  bool separate_cells = false, no_augment = false;
+  std::string cell_type = nas::to_string(settings.space.cell_type), ops = nas::to_text(settings.space.ops),
+              seed = "1", executor, schedule, launcher;
+  std::vector<std::string> set, limit_texts, axes;
+  bool separate_cells = false, no_augment = false, any_path = false;
 
   DataOptions data;
   data.dataset = settings.dataset;
@@ -65,23 +76,37 @@ int search_command(const std::vector<std::string>& arguments) {
   po::options_description limits("Limits (none unless given), with a unit, as in 2.5ms");
   for (const LimitOption& limit : kLimitOptions)
     limits.add_options()(limit.option, po::value<std::string>()->value_name("X"), limit.text);
+  limits.add_options()("limit", po::value(&limit_texts)->value_name("FIELD<=X")->composing(),
+                       "on any field of the measurement, <= or >=: \"tiles<=64\", \"accuracy>=0.9\"; repeatable");
   po::options_description space("Search");
-  space.add_options()("candidates", number(settings.candidates), "different networks to score")(
-      "train", number(settings.train), "best scored ones to train and measure")(
+  space.add_options()(
+      "strategy", po::value(&settings.strategy)->value_name("NAME")->default_value(settings.strategy),
+      strategy_text().c_str())("candidates", number(settings.candidates), "different networks to score")(
+      "train", number(settings.train), "of them to train and measure; 0: the best score wins")(
+      "ops", po::value(&ops)->value_name("LIST")->default_value(ops),
+      "what an edge may be besides nothing; thresholds as in conv3x3(0.5)")(
       "cell-type", po::value(&cell_type)->value_name("TYPE")->default_value(cell_type),
       "forward, or backward (with edges to the next timestep)")(
-      "separate-cells", po::bool_switch(&separate_cells),
-      "draw a cell of its own for each of the two places")(
+      "separate-cells", po::bool_switch(&separate_cells), "a cell of its own for each of the two places")(
       "shared-cell", "the same cell in both places, as SNASNet does (default)")(
-      "seed", po::value(&seed)->value_name("N")->default_value(seed), "of everything random")(
-      "score-batch", number(settings.score_batch), "images a score looks at")(
-      "score-repeats", number(settings.score_repeats), "batches a score is the mean of")(
+      "any-path", po::bool_switch(&any_path), "cells need no direct edge from input to output, only a path")(
+      "vary", po::value(&axes)->value_name("NAME=X,Y,...")->composing(),
+      "search this too: channels, timesteps, weight_bits, or a path of the chip (crossbar.rows=64,128); "
+      "repeatable")("seed", po::value(&seed)->value_name("N")->default_value(seed), "of everything random")(
       "samples", number(settings.samples), "test images that are simulated per trained network")(
       "provisional-samples", number(settings.provisional_samples), "and per untrained one");
+  po::options_description scoring("Scores of untrained networks");
+  scoring.add_options()("score", po::value(&settings.score)->value_name("FORMULA")->default_value(settings.score),
+                        "sahd, hamming, convolutions, lif_modules, firing_rate, and sums as in \"sahd + "
+                        "2*convolutions\"")("score-batch", number(settings.score_batch), "images it looks at")(
+      "score-repeats", number(settings.score_repeats), "batches it is the mean of")(
+      "score-channels", number(settings.score_channels), "width while scoring; 0: the network's")(
+      "score-timesteps", number(settings.score_timesteps), "timesteps while scoring; 0: the network's");
   po::options_description training("Training");
   add_training_options(training, settings.recipe);
   training.add_options()("no-augment", po::bool_switch(&no_augment), "no random crops and flips")(
-      "final-epochs", number(settings.final_epochs), "train the winner again for longer; 0: no")(
+      "final-epochs", number(settings.final_epochs), "train the best again for longer; 0: no")(
+      "finalists", number(settings.finalists), "how many of them")(
       "final-train-images", number(settings.final_train_images), "per epoch of that; 0: all")(
       "test-images", number(settings.test_images), "for accuracies; 0: all");
   po::options_description how("Running");
@@ -89,15 +114,26 @@ int search_command(const std::vector<std::string>& arguments) {
       "jobs,j", po::value(&places.jobs)->value_name("N")->default_value(default_jobs()),
       "processes at a time; never changes the result")(
       "executor", po::value(&executor)->value_name("local:N"), "the same as --jobs N")(
+      "launcher", po::value(&launcher)->value_name("\"WORDS\""),
+      "put before each job's command, to run it elsewhere: \"srun -n1\", \"bsub -K\"; it must wait for the end")(
+      "evaluator", po::value(&settings.evaluator)->value_name("\"COMMAND\""),
+      "measures in place of spikeloop-sim; README says what it is asked")(
       "quiet,q", po::bool_switch(&places.quiet), "no progress");
-  line.options.add(what).add(limits).add(space).add(training).add(how);
+  line.options.add(what).add(limits).add(space).add(scoring).add(training).add(how);
   if (!line.parse(arguments)) return 0;
 
   line.required("hw");
   if (separate_cells && line.given("shared-cell"))
     throw InputError("command line", "--separate-cells", "--shared-cell as well", "one of them");
-  settings.cell_type = nas::parse_cell_type(cell_type, "--cell-type");
-  settings.shared_cell = !separate_cells;
+  nas::strategy_named(settings.strategy, "--strategy");
+  settings.space.cell_type = nas::parse_cell_type(cell_type, "--cell-type");
+  settings.space.shared_cell = !separate_cells;
+  settings.space.direct_edge = !any_path;
+  settings.space.ops = nas::parse_ops(ops, "--ops");
+  for (const std::string& axis : axes) settings.space.axes.push_back(nas::parse_axis(axis, "--vary"));
+  settings.score = nas::to_text(nas::parse_formula(settings.score, "--score"));
+  std::istringstream words(launcher);
+  for (std::string word; words >> word;) places.launcher.push_back(word);
   settings.recipe.augment = !no_augment;
   settings.seed = parse_seed(seed, "--seed");
   settings.dataset = data.dataset;
@@ -106,8 +142,12 @@ int search_command(const std::vector<std::string>& arguments) {
   for (const LimitOption& limit : kLimitOptions) {
     if (line.values.count(limit.option) == 0) continue;
     const std::string text = line.values[limit.option].as<std::string>();
-    settings.limits.set(limit.cost, nas::parse_cost(limit.cost, text, std::string("--") + limit.option));
+    const std::string option = std::string("--") + limit.option;
+    nas::add(settings.limits, nas::at_most(limit.cost, nas::parse_cost(limit.cost, text, option)), option);
   }
+  const auto names = settings.evaluator.empty() ? nas::FieldNames::kKnown : nas::FieldNames::kAny;
+  for (const std::string& text : limit_texts)
+    nas::add(settings.limits, nas::parse_limit(text, "--limit", names), "--limit");
   if (settings.final_epochs == 0 && line.given("final-train-images"))
     throw InputError("command line", "--final-train-images", "it beside --final-epochs 0",
                      "a final training, or no images for it");

@@ -1,0 +1,31 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nas/limits.h"
+#include "nas/surrogate.h"
+
+namespace spikeloop::nas {
+
+/// What measurements teach about bounds. A bound from the mapping is far below what contention makes of it
+/// (latency by a factor of 50), but by much the same factor for candidates alike: log(measured / bound) is
+/// modelled by Gaussian process regression over their structure, one cost at a time.
+class CostFeedback {
+ public:
+  explicit CostFeedback(const Space& space) : space_(space) {}
+  void add(const Candidate& candidate, const Costs& bound, const Costs& measured);
+  std::size_t measurements() const { return seen_.size(); }
+  /// What `candidate` costs at least, by all that was measured: bound x exp(mean - 2 deviations), never below
+  /// the bound. The bound itself with fewer than kFewest measurements.
+  Costs corrected(const Candidate& candidate, const Costs& bound) const;
+  static constexpr std::size_t kFewest = 4;
+
+ private:
+  const Space& space_;
+  std::vector<Features> seen_;
+  std::array<std::vector<double>, kAllCosts.size()> log_ratios_;
+  mutable std::vector<std::optional<Surrogate>> models_;  ///< of the measurements so far, made when asked for
+};
+
+}  // namespace spikeloop::nas

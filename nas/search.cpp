@@ -1,5 +1,8 @@
 #include "nas/search.h"
 
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/zero.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -157,7 +160,10 @@ std::optional<Costs> Search::bound_of(const Candidate& candidate, std::string* w
         chip.path = chip.name;  // paths of this machine must not get into stored reasons
         chips_.emplace(choices, std::move(chip));
       }
-      models::GraphNet net(models::snasnet(design.spec), seed_of(settings_, SeedOf::kWeights));
+      // No bound depends on a weight, and drawing them takes longer than all the rest.
+      models::GraphNet net(models::snasnet(design.spec), 0, false);
+      const at::NoGradGuard no_grad;
+      for (at::Tensor& weights : net->parameters()) weights.zero_();
       const sim::Bounds least = sim::lower_bounds(
           chip_network(net, data_.name, data_.input, design.weight_bits), chips_.at(choices), "the network");
       bound = Costs{least.memory_bytes, least.area_um2, least.latency_ns, least.energy_pj, {}};
@@ -170,7 +176,12 @@ std::optional<Costs> Search::bound_of(const Candidate& candidate, std::string* w
   return bound;
 }
 
+/// Puts a trial's bound in and the state that follows from it. A strategy that looks at no limit scores
+/// whatever it proposed.
 void Search::set_bound(Trial& trial, const Candidate& candidate) {
+  trial.state = TrialState::kWaiting;
+  trial.stage = Stage::kScore;
+  if (strategy_.limits == LimitsSeen::kNone) return;
   trial.stage = Stage::kBound;
   trial.state = TrialState::kInfeasible;
   trial.bound = bound_of(candidate, &trial.reason);
@@ -386,14 +397,23 @@ bool Search::drop_before_measuring(Trial& trial) {
   if (trial.provisional) {  // probed while scoring, or by a strategy that measures everything
     if (!reject_over_limits(trial, *trial.provisional, CostKind::kMeasured)) return false;
   } else {
-    if (!trial.bound) return false;
-    const Costs expected = feedback_.corrected(parse_candidate(trial.genotype, "study"), *trial.bound);
-    const auto excess = exceeded(settings_.limits, expected, CostKind::kLowerBound);
-    if (excess.empty()) return false;
-    trial.state = TrialState::kPruned;
-    trial.reason = "expected from " + std::to_string(feedback_.measurements()) + " measurements: at least " +
-                   describe(excess);
-    trial.limits_exceeded = names(excess);
+    const Candidate candidate = parse_candidate(trial.genotype, "study");
+    if (!trial.bound) {  // of a strategy that looks at no limit
+      trial.bound = bound_of(candidate, &trial.reason);
+      if (trial.bound) trial.bound = keep_named(*trial.bound, settings_.limits);
+    }
+    if (!trial.bound || reject_over_limits(trial, *trial.bound, CostKind::kLowerBound)) {
+      trial.state = TrialState::kInfeasible;
+      trial.stage = Stage::kBound;
+    } else {
+      const Costs expected = feedback_.corrected(candidate, *trial.bound);
+      const auto excess = exceeded(settings_.limits, expected, CostKind::kLowerBound);
+      if (excess.empty()) return false;
+      trial.state = TrialState::kPruned;
+      trial.reason = "expected from " + std::to_string(feedback_.measurements()) +
+                     " measurements: at least " + describe(excess);
+      trial.limits_exceeded = names(excess);
+    }
   }
   study_.update(trial);
   return true;

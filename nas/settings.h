@@ -81,6 +81,9 @@ struct SearchPlaces {
   /// Words before each job's command ("srun", "-n1"): where it runs. It must wait for the job's end.
   std::vector<std::string> launcher;
   int jobs = 1;
+  /// A job that runs for longer is killed, and after a second try counts as failed; 0: never. For a score: a
+  /// candidate's share.
+  double job_limit_s = 0;
   bool quiet = false;
 };
 

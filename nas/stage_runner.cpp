@@ -77,6 +77,7 @@ void StageRunner::submit(const std::vector<std::size_t>& trials, Stage stage) {
     if (process.directory.empty()) process.directory = folder;
     process.argv.push_back(folder);
   }
+  process.limit_s = places_.job_limit_s * static_cast<double>(trials.size());
   groups_[process.id] = trials;
   executor_.submit(process);
 }

@@ -147,6 +147,24 @@ TEST(Executor, CancelKillsTheWholeGroup) {
   EXPECT_EQ(wait_for(executor, 1).size(), 1U);
 }
 
+TEST(Executor, KillsWhatRunsForTooLong) {
+  const TemporaryFolder folder;
+  LocalExecutor executor(2, kLauncher);
+  Job hangs = shell_job(1, folder.path(), "sleep 100");
+  hangs.limit_s = 0.2;
+  Job ends = shell_job(2, folder.path(), "exit 3");
+  ends.limit_s = 100;
+  executor.submit(hangs);
+  executor.submit(ends);
+  const auto done = wait_for(executor, 2);
+  ASSERT_EQ(done.size(), 2U);
+  EXPECT_TRUE(done.at(1).timed_out);
+  EXPECT_TRUE(crashed(done.at(1)));
+  EXPECT_EQ(describe(done.at(1)), "no end within its time limit");
+  EXPECT_FALSE(done.at(2).timed_out);
+  EXPECT_EQ(describe(done.at(2)), "exit code 3");
+}
+
 TEST(Executor, JobsDieWithTheirParent) {
   const TemporaryFolder folder;
   const pid_t parent = fork();

@@ -116,6 +116,8 @@ int search_command(const std::vector<std::string>& arguments) {
       "executor", po::value(&executor)->value_name("local:N"), "the same as --jobs N")(
       "launcher", po::value(&launcher)->value_name("\"WORDS\""),
       "put before each job's command, to run it elsewhere: \"srun -n1\", \"bsub -K\"; it must wait for the end")(
+      "job-limit", po::value(&places.job_limit_s)->value_name("SECONDS")->default_value(0),
+      "kill an evaluation that takes longer; it fails after a second try; 0: never")(
       "evaluator", po::value(&settings.evaluator)->value_name("\"COMMAND\""),
       "measures in place of spikeloop-sim; README says what it is asked")(
       "quiet,q", po::bool_switch(&places.quiet), "no progress");
@@ -159,6 +161,8 @@ int search_command(const std::vector<std::string>& arguments) {
   if (places.jobs < 1 || places.jobs > kMaxSlots)
     throw InputError("command line", "--jobs", std::to_string(places.jobs),
                      "1 to " + std::to_string(kMaxSlots));
+  if (!(places.job_limit_s >= 0))
+    throw InputError("command line", "--job-limit", std::to_string(places.job_limit_s), "0 or more seconds");
   if (places.out.empty()) places.out = "runs/" + settings.dataset;
   places.programs = own_folder();
   return nas::run_search(settings, places, std::cout);

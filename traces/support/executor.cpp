@@ -59,10 +59,11 @@ pid_t spawn(const std::string& launcher, const Job& job) {
 
 bool crashed(const JobEnd& end) {
   static constexpr std::array<int, 5> kCrashes{SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
-  return std::find(kCrashes.begin(), kCrashes.end(), end.signal) != kCrashes.end();
+  return end.timed_out || std::find(kCrashes.begin(), kCrashes.end(), end.signal) != kCrashes.end();
 }
 
 std::string describe(const JobEnd& end) {
+  if (end.timed_out) return "no end within its time limit";
   if (end.signal == 0) return "exit code " + std::to_string(end.exit_code);
   return "signal " + std::to_string(end.signal) + " (" + strsignal(end.signal) + ")";
 }
@@ -88,7 +89,7 @@ void LocalExecutor::start_queued() {
   while (!queue_.empty() && running_.size() < static_cast<std::size_t>(slots_)) {
     const std::int64_t start_ns = now_ns();
     const pid_t pid = spawn(launcher_, queue_.front());
-    running_[queue_.front().id] = {pid, start_ns};
+    running_[queue_.front().id] = {pid, start_ns, queue_.front().limit_s, false};
     queue_.pop_front();
   }
 }
@@ -102,6 +103,12 @@ std::vector<JobEnd> LocalExecutor::poll(int wait_ms) {
       struct rusage usage {};
       const pid_t pid = wait4(it->second.pid, &status, WNOHANG, &usage);
       if (pid == 0 || (pid < 0 && errno == EINTR)) {
+        Running& job = it->second;
+        const double ran_s = static_cast<double>(now_ns() - job.start_ns) * 1e-9;
+        if (job.limit_s > 0 && ran_s > job.limit_s && !job.timed_out) {
+          job.timed_out = true;
+          kill(-job.pid, SIGKILL);
+        }
         ++it;
         continue;
       }
@@ -112,6 +119,7 @@ std::vector<JobEnd> LocalExecutor::poll(int wait_ms) {
       if (WIFEXITED(status)) end.exit_code = WEXITSTATUS(status);
       end.wall_s = static_cast<double>(now_ns() - it->second.start_ns) * 1e-9;
       end.max_rss_kb = usage.ru_maxrss;
+      end.timed_out = it->second.timed_out;
       kill(-it->second.pid, SIGKILL);  // what it may have left behind in its group
       ends.push_back(end);
       it = running_.erase(it);

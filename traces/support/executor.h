@@ -16,6 +16,7 @@ struct Job {
   std::string directory;          ///< must exist; becomes the working directory
   std::string log = "log.txt";    ///< in `directory`; stdout and stderr are appended
   std::vector<std::string> argv;  ///< argv[0] is the program's path
+  double limit_s = 0;             ///< is killed when it runs for longer; 0: never
 };
 
 constexpr int kMaxSlots = 1024;
@@ -27,13 +28,15 @@ struct JobEnd {
   int signal = 0;  ///< 0: exited by itself
   double wall_s = 0;
   std::int64_t max_rss_kb = 0;
+  bool timed_out = false;  ///< killed for running longer than it might
   bool ok() const { return exit_code == 0 && signal == 0; }
 };
 
-/// The program itself went wrong (a segmentation fault, an abort), not somebody or something that stopped it.
+/// The program itself went wrong (a segmentation fault, an abort, no end within its limit), not somebody or
+/// something that stopped it.
 bool crashed(const JobEnd& end);
 
-/// "exit code 3" or "signal 11 (Segmentation fault)".
+/// "exit code 3", "signal 11 (Segmentation fault)" or "no end within its time limit".
 std::string describe(const JobEnd& end);
 
 /// Where jobs run, in three verbs. One thread calls them.
@@ -66,6 +69,8 @@ class LocalExecutor : public Executor {
   struct Running {
     pid_t pid = 0;
     std::int64_t start_ns = 0;
+    double limit_s = 0;
+    bool timed_out = false;
   };
   void start_queued();
   int slots_;

@@ -34,14 +34,6 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kDrawsPerCandidate = 20;  ///< before the space counts as exhausted
 constexpr int kPollMs = 500;
 
-std::string folder_of(const Trial& trial) { return "candidates/" + std::to_string(trial.number); }
-
-/// A trial's job folder, relative to the study's. The artifacts of the measurement that counts lie at the
-/// top.
-std::string job_folder(const Trial& trial, Stage stage) {
-  return stage == Stage::kMeasured ? folder_of(trial) : folder_of(trial) + '/' + to_string(stage);
-}
-
 std::string study_settings(const SearchSettings& settings, const sim::ChipConfig& chip,
                            const std::string& data_sha256) {
   nlohmann::json json = nlohmann::json::parse(to_json(settings));
@@ -100,7 +92,7 @@ class Search {
   void submit(const Trial& trial, const EvaluationJob& job);
   JobEnd wait_for(const Trial& trial, Stage stage);
   EvaluationJob job_of(const Trial& trial, Stage stage) const;
-  bool reject_over_limits(Trial& trial, const Costs& costs) const;
+  bool reject_over_limits(Trial& trial, const Costs& costs, CostKind kind = CostKind::kMeasured) const;
   Next unfinished(Stage stage, std::vector<std::size_t> order) const;
 
   SearchSettings settings_;
@@ -127,7 +119,7 @@ Search::Search(const SearchSettings& settings, const SearchPlaces& places, sim::
       trials_(study_.trials()) {
   for (const Trial& trial : trials_) {
     hashes_.insert(trial.hash);
-    next_draw_ = std::max(next_draw_, trial.draw + 1);
+    next_draw_ = std::max(next_draw_, trial.round + 1);
   }
 }
 
@@ -155,10 +147,10 @@ std::optional<Trial> Search::propose() {
     trial.hash = candidate_hash(spec, settings_.dataset, settings_.seed);
     if (!hashes_.insert(trial.hash).second) continue;
     trial.number = static_cast<std::int64_t>(trials_.size());
-    trial.draw = next_draw_++;
+    trial.round = next_draw_++;
     trial.genotype = models::to_text(cells.cell1, cells.cell2);
     set_bound(trial);
-    study_.insert(trial);
+    study_.insert({trial});
     return trial;
   }
   return std::nullopt;
@@ -177,13 +169,13 @@ void Search::set_bound(Trial& trial) {
     trial.reason = error.what();
     return;
   }
-  if (reject_over_limits(trial, *trial.bound)) return;
+  if (reject_over_limits(trial, *trial.bound, CostKind::kLowerBound)) return;
   trial.state = TrialState::kWaiting;
   trial.stage = Stage::kScore;
 }
 
-bool Search::reject_over_limits(Trial& trial, const Costs& costs) const {
-  const std::vector<Excess> excess = exceeded(settings_.limits, costs);
+bool Search::reject_over_limits(Trial& trial, const Costs& costs, CostKind kind) const {
+  const std::vector<Excess> excess = exceeded(settings_.limits, costs, kind);
   if (excess.empty()) return false;
   trial.state = TrialState::kInfeasible;
   trial.reason = describe(excess);
@@ -206,12 +198,12 @@ EvaluationJob Search::job_of(const Trial& trial, Stage stage) const {
 /// What a job that ended left, if anything.
 std::optional<EvaluationResult> Search::outcome(const Trial& trial, Stage stage, const JobEnd& end) const {
   if (!end.ok()) return std::nullopt;
-  return read_result(places_.out + '/' + job_folder(trial, stage) + "/result.json",
+  return read_result(places_.out + '/' + job_folder(trial.number, stage) + "/result.json",
                      job_of(trial, stage).sha256());
 }
 
 void Search::submit(const Trial& trial, const EvaluationJob& job) {
-  const std::string folder = places_.out + '/' + job_folder(trial, job.stage);
+  const std::string folder = places_.out + '/' + job_folder(trial.number, job.stage);
   fs::create_directories(folder);
   remove_leftovers(folder);
   write_job(folder + "/job.json", job);
@@ -236,10 +228,11 @@ JobEnd Search::wait_for(const Trial& trial, Stage stage) {
       } else if (crashed(end)) {
         ended_[end.id] = end;
       } else {
-        throw std::runtime_error(
-            "candidate " + std::to_string(end.id) + ", stage " + to_string(stage) +
-            ": stopped twice, last by " + (end.ok() ? "an end without a result" : describe(end)) + " (see " +
-            places_.out + '/' + job_folder(of, stage) + "/log.txt); the same command goes on from here");
+        throw std::runtime_error("candidate " + std::to_string(end.id) + ", stage " + to_string(stage) +
+                                 ": stopped twice, last by " +
+                                 (end.ok() ? "an end without a result" : describe(end)) + " (see " +
+                                 places_.out + '/' + job_folder(of.number, stage) +
+                                 "/log.txt); the same command goes on from here");
       }
     }
   }
@@ -278,7 +271,7 @@ void Search::run_stage(Stage stage, std::int64_t wanted, std::int64_t counted, c
     const JobEnd end = wait_for(trial, stage);
     const std::optional<EvaluationResult> result = outcome(trial, stage, end);
     const std::string failure =
-        result ? result->failure : describe(end) + ", see " + job_folder(trial, stage) + "/log.txt";
+        result ? result->failure : describe(end) + ", see " + job_folder(trial.number, stage) + "/log.txt";
     bool counts = false;
     if (failure.empty()) {
       counts = commit(trial, *result);
@@ -326,13 +319,13 @@ void Search::score() {
     return std::nullopt;
   };
   const auto scored =
-      std::count_if(trials_.begin(), trials_.end(), [](const Trial& t) { return t.lif_modules; });
+      std::count_if(trials_.begin(), trials_.end(), [](const Trial& t) { return !t.scores.empty(); });
   run_stage(Stage::kScore, settings_.candidates, scored, "scoring", next,
             [](Trial& trial, const EvaluationResult& result) {
               trial.score = result.score;
-              trial.lif_modules = result.lif_modules;
-              trial.convolutions = result.convolutions;
-              trial.firing_rate = result.firing_rate;
+              trial.scores = {{"lif_modules", static_cast<double>(*result.lif_modules)},
+                              {"convolutions", static_cast<double>(*result.convolutions)},
+                              {"firing_rate", *result.firing_rate}};
               trial.state = TrialState::kWaiting;
               trial.stage = Stage::kProvisional;
               if (!result.score) {
@@ -354,7 +347,7 @@ void Search::measure_provisionally() {
                                       [](const Trial& t) { return t.stage >= Stage::kMeasured; });
   run_stage(Stage::kProvisional, settings_.train, feasible, "provisional measurement",
             unfinished(Stage::kProvisional, order), [&](Trial& trial, const EvaluationResult& result) {
-              trial.provisional = result.costs;
+              trial.provisional = keep_named(*result.costs, settings_.limits);
               if (reject_over_limits(trial, *result.costs)) return false;
               trial.state = TrialState::kWaiting;
               trial.stage = Stage::kMeasured;
@@ -385,10 +378,15 @@ void Search::train() {
   // All that were chosen, whatever becomes of them: a failure counts as done, it isn't replaced.
   run_stage(Stage::kMeasured, chosen, trained, "training and measuring", unfinished(Stage::kMeasured, order),
             [&](Trial& trial, const EvaluationResult& result) {
-              trial.measured = result.costs;
+              trial.measured = keep_named(*result.costs, settings_.limits);
               trial.accuracy = result.accuracy;
-              trial.artifacts = folder_of(trial);
-              if (!reject_over_limits(trial, *result.costs)) trial.state = TrialState::kComplete;
+              trial.artifacts = job_folder(trial.number, Stage::kMeasured);
+              const std::string unknown = unknown_fields(settings_.limits, *result.costs);
+              if (!unknown.empty()) {
+                trial.state = TrialState::kFail;
+                trial.reason = "limits on what was not measured: " + unknown;
+              } else if (!reject_over_limits(trial, *result.costs))
+                trial.state = TrialState::kComplete;
               return true;
             });
 }
@@ -406,13 +404,13 @@ void Search::train_winner() {
   const auto passed = std::count_if(trials_.begin(), trials_.end(), passed_final);
   run_stage(Stage::kFinal, 1, passed, "final training of the winner", next,
             [&](Trial& trial, const EvaluationResult& result) {
-              trial.final_measured = result.costs;
+              trial.final_measured = keep_named(*result.costs, settings_.limits);
               trial.final_accuracy = result.accuracy;
               if (reject_over_limits(trial, *result.costs)) {
                 not_finished(trial, trial.reason);
                 return false;
               }
-              trial.artifacts = job_folder(trial, Stage::kFinal);
+              trial.artifacts = job_folder(trial.number, Stage::kFinal);
               trial.state = TrialState::kComplete;
               return true;
             });

@@ -45,7 +45,7 @@ int search_command(const std::vector<std::string>& arguments) {
   nas::SearchSettings settings;
   nas::SearchPlaces places;
   std::string cell_type = nas::to_string(settings.cell_type), seed = "1", executor, schedule;
-  std::vector<std::string> set;
+  std::vector<std::string> set, more_limits;
   bool separate_cells = false, no_augment = false;
 
   DataOptions data;
@@ -65,6 +65,9 @@ int search_command(const std::vector<std::string>& arguments) {
   po::options_description limits("Limits (none unless given), with a unit, as in 2.5ms");
   for (const LimitOption& limit : kLimitOptions)
     limits.add_options()(limit.option, po::value<std::string>()->value_name("X"), limit.text);
+  limits.add_options()(
+      "limit", po::value(&more_limits)->value_name("LIMIT")->composing(),
+      "on any number of a measurement, such as \"tiles<=64\" or \"accuracy>=0.9\"; repeatable");
   po::options_description space("Search");
   space.add_options()("candidates", number(settings.candidates), "different networks to score")(
       "train", number(settings.train), "best scored ones to train and measure")(
@@ -106,8 +109,11 @@ int search_command(const std::vector<std::string>& arguments) {
   for (const LimitOption& limit : kLimitOptions) {
     if (line.values.count(limit.option) == 0) continue;
     const std::string text = line.values[limit.option].as<std::string>();
-    settings.limits.set(limit.cost, nas::parse_cost(limit.cost, text, std::string("--") + limit.option));
+    const std::string place = std::string("--") + limit.option;
+    nas::add(settings.limits, nas::at_most(limit.cost, nas::parse_cost(limit.cost, text, place)), place);
   }
+  for (const std::string& limit : more_limits)
+    nas::add(settings.limits, nas::parse_limit(limit, "--limit"), "--limit");
   if (settings.final_epochs == 0 && line.given("final-train-images"))
     throw InputError("command line", "--final-train-images", "it beside --final-epochs 0",
                      "a final training, or no images for it");

@@ -230,6 +230,9 @@ void evaluate(const EvaluationJob& job, const std::string& directory, const mode
       if (!result.accuracy)
         result.accuracy = models::accuracy(network, "network", dataset,
                                            *models::first_of(dataset.test, settings.test_images));
+      result.costs->fields["accuracy"] = *result.accuracy;
+      if (const std::string unknown = unknown_fields(settings.limits, *result.costs); !unknown.empty())
+        throw std::runtime_error("limits on what was not measured: " + unknown);
       return;
     }
     case Stage::kBound:

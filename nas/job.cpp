@@ -3,8 +3,11 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "sim/component.h"
 #include "traces/support/error.h"
 #include "traces/support/files.h"
 #include "traces/support/sha256.h"
@@ -34,6 +37,29 @@ void put(Json& json, const char* key, const std::optional<T>& value) {
 template <class T>
 void get(const Json& json, const char* key, std::optional<T>& value) {
   if (json.contains(key)) value = json.at(key).get<T>();
+}
+
+/// The numbers in `json` and in the objects in it by dotted path; lists are left out.
+void collect(const Json& json, const std::string& prefix, std::map<std::string, double>& fields) {
+  for (const auto& [key, value] : json.items()) {
+    if (value.is_object()) collect(value, prefix + key + '.', fields);
+    if (value.is_number()) fields[prefix + key] = value.get<double>();
+  }
+}
+
+/// Takes the four out of `fields`. Throws InputError naming `path` and `place`.
+Costs costs_of(std::map<std::string, double> fields, const std::string& path, const std::string& place) {
+  Costs costs;
+  for (const Cost cost : kAllCosts) {
+    const auto it = fields.find(unit_key(cost));
+    if (it == fields.end()) throw InputError(path, place + unit_key(cost), "no number", "one of 0 or more");
+    if (!std::isfinite(it->second) || it->second < 0)
+      throw InputError(path, place + unit_key(cost), std::to_string(it->second), "a number of 0 or more");
+    costs.set(cost, it->second);
+    fields.erase(it);
+  }
+  costs.fields = std::move(fields);
+  return costs;
 }
 
 }  // namespace
@@ -92,8 +118,10 @@ void write_result(const std::string& path, const EvaluationResult& result) {
   put(json, "score", result.score);
   if (!result.scores.empty()) json["scores"] = result.scores;
   put(json, "accuracy", result.accuracy);
-  if (result.costs)
+  if (result.costs) {
+    json["costs"] = result.costs->fields;
     for (const Cost cost : kAllCosts) json["costs"][unit_key(cost)] = result.costs->get(cost);
+  }
   write_file(path, json.dump(2) + '\n');
 }
 
@@ -109,11 +137,14 @@ std::optional<EvaluationResult> read_result(const std::string& path, const std::
     if (json.contains("scores")) json.at("scores").get_to(result.scores);
     get(json, "accuracy", result.accuracy);
     if (json.contains("costs")) {
-      result.costs.emplace();
-      for (const Cost cost : kAllCosts)
-        result.costs->set(cost, json.at("costs").at(unit_key(cost)).get<double>());
+      std::map<std::string, double> fields;
+      collect(json.at("costs"), "", fields);
+      result.costs = costs_of(std::move(fields), path, "/costs/");
+      if (result.accuracy) result.costs->fields["accuracy"] = *result.accuracy;
     }
   } catch (const Json::exception&) {
+    return std::nullopt;
+  } catch (const InputError&) {
     return std::nullopt;
   }
   return result;
@@ -122,15 +153,25 @@ std::optional<EvaluationResult> read_result(const std::string& path, const std::
 Costs read_measured_costs(const std::string& path) {
   try {
     const Json json = Json::parse(read_file(path));
-    Costs costs;
-    for (const Cost cost : kAllCosts) {
-      const auto value = json.at("summary").at(unit_key(cost)).get<double>();
-      if (!std::isfinite(value) || value < 0)
-        throw InputError(path, std::string("/summary/") + unit_key(cost), json.at("summary").dump(),
-                         "numbers of 0 or more");
-      costs.set(cost, value);
+    std::map<std::string, double> fields;
+    for (std::size_t i = 0; json.contains("area") && i < sim::kNumComponents; ++i)
+      fields[std::string("area.") + sim::component_name(static_cast<sim::Component>(i))] = 0;
+    collect(json, "", fields);
+    fields.erase("version");
+    for (const auto& [key, value] : json.at("summary").items()) {
+      fields.erase("summary." + key);
+      if (value.is_number()) fields[key] = value.get<double>();
     }
-    return costs;
+    if (json.contains("tiles")) {
+      double tiles = 0, crossbars = 0;
+      for (const Json& tile : json["tiles"]) {
+        tiles += tile.at("layers").empty() ? 0 : 1;
+        crossbars += tile.at("crossbars_used").get<double>();
+      }
+      fields["tiles"] = tiles;
+      fields["crossbars"] = crossbars;
+    }
+    return costs_of(std::move(fields), path, "/summary/");
   } catch (const Json::exception& error) {
     throw InputError(path, "/summary", error.what(), "a measurement of spikeloop-sim");
   }

@@ -40,7 +40,9 @@ void write_result(const std::string& path, const EvaluationResult& result);
 /// Absent when there is no complete result of this job at `path`.
 std::optional<EvaluationResult> read_result(const std::string& path, const std::string& job_sha256);
 
-/// The totals in a measurement file of spikeloop-sim. Throws InputError.
+/// The numbers in a measurement file of spikeloop-sim: those of its summary by their names ("weights"), of
+/// its other objects by dotted paths ("energy.adc.dynamic_pj"), "tiles" that have a layer on them and
+/// "crossbars" in use. A hardware block that the chip lacks has an area of 0. Throws InputError.
 Costs read_measured_costs(const std::string& path);
 
 }  // namespace spikeloop::nas

@@ -69,6 +69,7 @@ class Search {
          SearchData data, Study study);
   void run();
   const std::vector<Trial>& trials() const { return trials_; }
+  std::vector<Round> rounds() const { return study_.rounds(); }
 
  private:
   void explore();
@@ -166,7 +167,7 @@ std::optional<Costs> Search::bound_of(const Candidate& candidate, std::string* w
       for (at::Tensor& weights : net->parameters()) weights.zero_();
       const sim::Bounds least = sim::lower_bounds(
           chip_network(net, data_.name, data_.input, design.weight_bits), chips_.at(choices), "the network");
-      bound = Costs{least.memory_bytes, least.area_um2, least.latency_ns, least.energy_pj, {}};
+      bound = Costs{least.memory_bytes, least.area_um2, least.latency_ns, least.energy_pj};
       add_spikesim_fields(*bound, design.spec);
     } catch (const InputError& error) {
       reason = error.what();
@@ -616,8 +617,9 @@ int run_search(const SearchSettings& asked, const SearchPlaces& given, std::ostr
   search.run();
   const auto best = winner(search.trials(), settings.final_epochs > 0);
   if (best) copy_winner(places.out, *best);
-  write_file(places.out + "/result.json", result_json(stored, settings, search.trials()));
-  out << summary(settings, search.trials(), given.out);
+  const Proposals proposals{settings.strategy, search.rounds()};
+  write_file(places.out + "/result.json", result_json(stored, settings, search.trials(), proposals));
+  out << summary(settings, search.trials(), given.out, proposals);
   return best ? 0 : 1;
 }
 

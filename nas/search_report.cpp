@@ -1,12 +1,16 @@
 #include "nas/search_report.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <sstream>
 #include <utility>
+
+#include "traces/support/error.h"
 
 namespace spikeloop::nas {
 namespace {
@@ -30,12 +34,9 @@ Json json_of(const std::optional<T>& value) {
 Json json_of(const std::optional<Costs>& costs) {
   if (!costs) return nullptr;
   Json json = Json::object();
+  for (const auto& [field, value] : costs->fields) json[field] = value;
   for (const Cost cost : kAllCosts) json[unit_key(cost)] = costs->get(cost);
   return json;
-}
-
-double relative_error(double estimate, double measured) {
-  return measured == 0 ? 0 : estimate / measured - 1;
 }
 
 /// What the earlier stages said of each cost, relative to what was measured: -0.9 is a bound at a tenth.
@@ -47,13 +48,16 @@ Json errors_of(const Trial& trial) {
     if (!*costs) continue;
     for (const Cost cost : kAllCosts)
       json[stage][name(cost)] = relative_error((*costs)->get(cost), trial.measured->get(cost));
+    for (const auto& [field, value] : (*costs)->fields)
+      if (const auto measured = trial.measured->find(field))
+        json[stage][field] = relative_error(value, *measured);
   }
   return json;
 }
 
 Json json_of(const Trial& trial) {
   return Json{{"number", trial.number},
-              {"draw", trial.draw},
+              {"round", trial.round},
               {"genotype", trial.genotype},
               {"hash", trial.hash},
               {"state", to_string(trial.state)},
@@ -61,9 +65,7 @@ Json json_of(const Trial& trial) {
               {"reason", trial.reason},
               {"limits_exceeded", trial.limits_exceeded},
               {"score", json_of(trial.score)},
-              {"lif_modules", json_of(trial.lif_modules)},
-              {"convolutions", json_of(trial.convolutions)},
-              {"firing_rate", json_of(trial.firing_rate)},
+              {"scores", trial.scores},
               {"bound", json_of(trial.bound)},
               {"provisional", json_of(trial.provisional)},
               {"measured", json_of(trial.measured)},
@@ -74,14 +76,20 @@ Json json_of(const Trial& trial) {
               {"artifacts", trial.artifacts}};
 }
 
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, ',');) parts.push_back(part);
+  return parts;
+}
+
 /// Infeasible trials by (stage, limit); "fit" stands for networks that don't fit the chip at all.
 std::map<std::pair<Stage, std::string>, std::int64_t> rejections(const std::vector<Trial>& trials) {
   std::map<std::pair<Stage, std::string>, std::int64_t> counts;
   for (const Trial& trial : trials) {
-    if (trial.state != TrialState::kInfeasible && trial.limits_exceeded.empty()) continue;
-    if (trial.limits_exceeded.empty()) ++counts[{trial.stage, "fit"}];
-    for (const Cost cost : kAllCosts)
-      if (trial.limits_exceeded.find(name(cost)) != std::string::npos) ++counts[{trial.stage, name(cost)}];
+    if (trial.state == TrialState::kInfeasible && trial.limits_exceeded.empty())
+      ++counts[{trial.stage, "fit"}];
+    for (const std::string& limit : split(trial.limits_exceeded)) ++counts[{trial.stage, limit}];
   }
   return counts;
 }
@@ -92,15 +100,16 @@ std::int64_t count_state(const std::vector<Trial>& trials, TrialState state) {
 
 std::int64_t count_scored(const std::vector<Trial>& trials) {
   return std::count_if(trials.begin(), trials.end(),
-                       [](const Trial& t) { return t.lif_modules.has_value(); });
+                       [](const Trial& t) { return t.score || !t.scores.empty(); });
 }
 
 std::optional<double> score_against_lif_modules(const std::vector<Trial>& trials) {
   std::vector<double> scores, modules;
   for (const Trial& trial : trials) {
-    if (!trial.score || !trial.lif_modules) continue;
+    const auto lif_modules = trial.scores.find("lif_modules");
+    if (!trial.score || lif_modules == trial.scores.end()) continue;
     scores.push_back(*trial.score);
-    modules.push_back(static_cast<double>(*trial.lif_modules));
+    modules.push_back(lif_modules->second);
   }
   return rank_correlation(scores, modules);
 }
@@ -120,11 +129,10 @@ std::vector<double> mean_ranks(const std::vector<double>& values) {
   return ranks;
 }
 
-/// By how much a trial misses its worst limit, as a factor.
-double worst_ratio(const Limits& limits, const Costs& costs) {
+/// By how much a trial misses its worst limit.
+double worst_excess(const Limits& limits, const Costs& costs) {
   double worst = 0;
-  for (const Cost cost : kAllCosts)
-    if (const auto& limit = limits.get(cost)) worst = std::max(worst, costs.get(cost) / *limit);
+  for (const Excess& e : exceeded(limits, costs)) worst = std::max(worst, relative_excess(e.limit, e.value));
   return worst;
 }
 
@@ -137,10 +145,12 @@ std::string rejection_table(const SearchSettings& settings, const std::vector<Tr
     const auto it = counts.find({stage, limit});
     return it == counts.end() ? std::int64_t{0} : it->second;
   };
-  std::string text = format("  %-9s %14s   rejected: %6s %12s %9s %6s\n", "", "limit", "bound", "provisional",
-                            "measured", "final");
+  std::size_t width = 9;
+  for (const Limit& limit : settings.limits) width = std::max(width, name(limit).size());
+  std::string text = format("  %-*s %14s   rejected: %6s %12s %9s %6s\n", static_cast<int>(width), "",
+                            "limit", "bound", "provisional", "measured", "final");
   const auto row = [&](const std::string& what, const std::string& limit) {
-    text += format("  %-9s %14s             ", what.c_str(), limit.c_str());
+    text += format("  %-*s %14s             ", static_cast<int>(width), what.c_str(), limit.c_str());
     static constexpr std::array<int, 4> kWidths{6, 12, 9, 6};
     for (std::size_t i = 0; i < kStages.size(); ++i)
       text +=
@@ -148,9 +158,12 @@ std::string rejection_table(const SearchSettings& settings, const std::vector<Tr
     text += '\n';
   };
   for (const Cost cost : kAllCosts) {
-    const auto& limit = settings.limits.get(cost);
+    const auto limit = limit_of(settings.limits, cost);
     row(name(cost), limit ? format_cost(cost, *limit) : "none");
   }
+  for (const Limit& limit : settings.limits)
+    if (limit.side == Limit::Side::kAtLeast || !cost_of(limit.field))
+      row(name(limit), format_field(limit.field, limit.value));
   row("fit", "the chip");
   return text;
 }
@@ -176,19 +189,36 @@ std::string trained_table(const std::vector<Trial>& trials) {
   return text;
 }
 
+bool is_cost_name(const std::string& text) {
+  return std::any_of(kAllCosts.begin(), kAllCosts.end(), [&](Cost cost) { return text == name(cost); });
+}
+
 std::string error_table(const std::vector<Trial>& trials) {
   std::string text;
   for (const Trial& trial : trials) {
     const Json errors = errors_of(trial);
     for (const auto& [stage, by_cost] : errors.items()) {
       text += format("  %6lld  %-11s", static_cast<long long>(trial.number), stage.c_str());
-      for (const Cost cost : kAllCosts)
-        text += format("  %s %+7.1f %%", name(cost), 100 * by_cost[name(cost)].get<double>());
+      const auto add_error = [&](const std::string& what) {
+        text += "  " + what + format(" %+7.1f %%", 100 * by_cost[what].get<double>());
+      };
+      for (const Cost cost : kAllCosts) add_error(name(cost));
+      for (const auto& [what, error] : by_cost.items())
+        if (!is_cost_name(what)) add_error(what);
       text += '\n';
     }
   }
   if (text.empty()) return text;
   return "What the earlier stages said, relative to the measurement:\n" + text;
+}
+
+Round sum_of(const std::vector<Round>& rounds) {
+  Round sum;
+  for (const Round& round : rounds) {
+    sum.proposed += round.proposed;
+    sum.repeated += round.repeated;
+  }
+  return sum;
 }
 
 std::string winner_text(const SearchSettings& settings, const Trial& trial) {
@@ -198,12 +228,12 @@ std::string winner_text(const SearchSettings& settings, const Trial& trial) {
   std::string text;
   if (settings.final_epochs > 0 && !final)
     text += "No final training gave a network within the limits: the best of the short training.\n";
-  text += format("Winner: candidate %lld, %s, test accuracy %s after %lld epoch%s (8-bit weights)\n",
-                 static_cast<long long>(trial.number), trial.genotype.c_str(),
-                 percent(final ? trial.final_accuracy : trial.accuracy).c_str(),
-                 static_cast<long long>(epochs), epochs == 1 ? "" : "s");
+  text +=
+      format("Winner: candidate %lld, %s, test accuracy %s after %lld epoch%s (8-bit weights)\n",
+             static_cast<long long>(trial.number), trial.genotype.c_str(),
+             percent(latest_accuracy(trial)).c_str(), static_cast<long long>(epochs), epochs == 1 ? "" : "s");
   for (const Cost cost : {Cost::kLatency, Cost::kEnergy, Cost::kArea, Cost::kMemory}) {
-    const auto& limit = settings.limits.get(cost);
+    const auto limit = limit_of(settings.limits, cost);
     text += format("  %-8s %12s", name(cost), format_cost(cost, costs.get(cost)).c_str());
     if (limit) {
       text += format("  of at most %s (%.1f %%)", format_cost(cost, *limit).c_str(),
@@ -213,6 +243,13 @@ std::string winner_text(const SearchSettings& settings, const Trial& trial) {
     }
     text += '\n';
   }
+  for (const Limit& limit : settings.limits) {
+    const bool from_below = limit.side == Limit::Side::kAtLeast;
+    const auto value = costs.find(limit.field);
+    if ((!from_below && cost_of(limit.field)) || !value) continue;
+    text += format("  %-8s %12s", limit.field.c_str(), format_field(limit.field, *value).c_str()) +
+            (from_below ? "  of at least " : "  of at most ") + format_field(limit.field, limit.value) + '\n';
+  }
   return text;
 }
 
@@ -220,7 +257,7 @@ std::string closest_text(const SearchSettings& settings, const std::vector<Trial
   std::vector<std::pair<double, const Trial*>> closest;
   for (const Trial& trial : trials)
     if (const auto costs = latest_costs(trial); costs && trial.state == TrialState::kInfeasible)
-      closest.emplace_back(worst_ratio(settings.limits, *costs), &trial);
+      closest.emplace_back(worst_excess(settings.limits, *costs), &trial);
   std::stable_sort(closest.begin(), closest.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> misfits;  // reason -> candidates, the first
@@ -257,6 +294,10 @@ std::string closest_text(const SearchSettings& settings, const std::vector<Trial
 
 }  // namespace
 
+double relative_error(double estimate, double measured) {
+  return measured == 0 ? 0 : estimate / measured - 1;
+}
+
 bool passed_final(const Trial& trial) {
   return trial.stage == Stage::kFinal && trial.state == TrialState::kComplete && trial.final_measured &&
          trial.final_accuracy && trial.reason.empty();
@@ -269,13 +310,16 @@ std::optional<Costs> latest_costs(const Trial& trial) {
   return std::nullopt;
 }
 
+std::optional<double> latest_accuracy(const Trial& trial) {
+  return passed_final(trial) ? trial.final_accuracy : trial.accuracy;
+}
+
 std::vector<Trial> ranked(const std::vector<Trial>& trials) {
   std::vector<Trial> result;
   for (const Trial& trial : trials)
     if (trial.state == TrialState::kComplete && trial.measured && trial.accuracy) result.push_back(trial);
   const auto before = [](const Trial& a, const Trial& b) {
-    const double accuracy_a = passed_final(a) ? *a.final_accuracy : *a.accuracy;
-    const double accuracy_b = passed_final(b) ? *b.final_accuracy : *b.accuracy;
+    const double accuracy_a = *latest_accuracy(a), accuracy_b = *latest_accuracy(b);
     if (accuracy_a != accuracy_b) return accuracy_a > accuracy_b;
     const double energy_a = latest_costs(a)->energy_pj, energy_b = latest_costs(b)->energy_pj;
     if (energy_a != energy_b) return energy_a < energy_b;
@@ -283,6 +327,34 @@ std::vector<Trial> ranked(const std::vector<Trial>& trials) {
   };
   std::sort(result.begin(), result.end(), before);
   return result;
+}
+
+std::vector<Trial> pareto_front(const std::vector<Trial>& trials, const std::vector<std::string>& by,
+                                const std::string& place) {
+  const std::vector<Trial> all = ranked(trials);
+  std::vector<std::vector<double>> points;  // less is better
+  for (const Trial& trial : all) {
+    const Costs costs = *latest_costs(trial);
+    std::vector<double>& point = points.emplace_back(std::vector{-*latest_accuracy(trial)});
+    for (const std::string& field : by) {
+      const auto value = costs.find(field);
+      if (!value)
+        throw InputError("command line", place, "the field \"" + field + '"',
+                         "memory_bytes, area_um2, latency_ns, energy_pj, or a field that a limit of the "
+                         "search names");
+      point.push_back(*value);
+    }
+  }
+  std::vector<Trial> front;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto beats = [&](const std::vector<double>& other) {
+      bool no_worse = true;
+      for (std::size_t k = 0; k < other.size(); ++k) no_worse = no_worse && other[k] <= points[i][k];
+      return no_worse && other != points[i];
+    };
+    if (std::none_of(points.begin(), points.end(), beats)) front.push_back(all[i]);
+  }
+  return front;
 }
 
 std::optional<Trial> winner(const std::vector<Trial>& trials, bool with_final_training) {
@@ -308,8 +380,15 @@ std::optional<double> rank_correlation(const std::vector<double>& a, const std::
 }
 
 std::string result_json(const std::string& study_settings, const SearchSettings& settings,
-                        const std::vector<Trial>& trials) {
-  Json json{{"format", "spikeloop.search"}, {"version", 1}, {"settings", Json::parse(study_settings)}};
+                        const std::vector<Trial>& trials, const Proposals& proposals) {
+  Json json{{"format", "spikeloop.search"}, {"version", 2}, {"settings", Json::parse(study_settings)}};
+  if (!proposals.strategy.empty()) {
+    const Round all = sum_of(proposals.rounds);
+    json["strategy"] = {{"name", proposals.strategy},
+                        {"rounds", proposals.rounds.size()},
+                        {"proposed", all.proposed},
+                        {"repeated", all.repeated}};
+  }
   Json rejected = Json::object();
   for (const auto& [key, count] : rejections(trials)) rejected[to_string(key.first)][key.second] = count;
   json["counts"] = {{"candidates", trials.size()},
@@ -337,12 +416,18 @@ std::string result_json(const std::string& study_settings, const SearchSettings&
 }
 
 std::string summary(const SearchSettings& settings, const std::vector<Trial>& trials,
-                    const std::string& folder) {
+                    const std::string& folder, const Proposals& proposals) {
   std::string text = format("%zu candidates, %lld scored, %lld failed\n", trials.size(),
                             static_cast<long long>(count_scored(trials)),
                             static_cast<long long>(count_state(trials, TrialState::kFail)));
+  if (!proposals.strategy.empty()) {
+    const Round all = sum_of(proposals.rounds);
+    text += "strategy " + proposals.strategy +
+            format(": %zu rounds, %lld proposals, %lld of them repeats\n", proposals.rounds.size(),
+                   static_cast<long long>(all.proposed), static_cast<long long>(all.repeated));
+  }
   if (count_scored(trials) < settings.candidates)
-    text += format("The draws were used up before %lld candidates could be scored.\n",
+    text += format("No more candidates came before %lld could be scored.\n",
                    static_cast<long long>(settings.candidates));
   text += rejection_table(settings, trials);
   if (const auto correlation = score_against_lif_modules(trials))

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -63,10 +61,6 @@ void for_each_field(Settings& s, Field&& field) {
   field("/test_images", s.test_images);
   field("/provisional_samples", s.provisional_samples);
   field("/samples", s.samples);
-  field("/limits/memory_bytes", s.limits.memory_bytes);
-  field("/limits/area_um2", s.limits.area_um2);
-  field("/limits/latency_ns", s.limits.latency_ns);
-  field("/limits/energy_pj", s.limits.energy_pj);
 }
 
 void require(bool good, const char* option, const std::string& found, const char* expected) {
@@ -179,14 +173,10 @@ std::string candidate_hash(const Design& design, const std::string& dataset, std
 
 std::string to_json(const SearchSettings& settings) {
   Json json = Json::object();
-  for_each_field(settings, [&](const char* pointer, const auto& value) {
-    Json& target = json[Json::json_pointer(pointer)];
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::optional<double>>) {
-      target = value ? Json(*value) : Json(nullptr);
-    } else {
-      target = value;
-    }
-  });
+  for_each_field(settings,
+                 [&](const char* pointer, const auto& value) { json[Json::json_pointer(pointer)] = value; });
+  json["limits"] = Json::array();
+  for (const Limit& limit : settings.limits) json["limits"].push_back(to_text(limit));
   json["space"]["cell_type"] = to_string(settings.space.cell_type);
   json["space"]["ops"] = to_text(settings.space.ops);
   json["space"]["axes"] = Json::array();
@@ -201,13 +191,10 @@ SearchSettings settings_from_json(const std::string& text, const std::string& fi
   try {
     const Json json = Json::parse(text);
     for_each_field(settings, [&](const char* pointer, auto& value) {
-      const Json& source = json.at(Json::json_pointer(pointer));
-      if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::optional<double>>) {
-        if (!source.is_null()) value = source.get<double>();
-      } else {
-        source.get_to(value);
-      }
+      json.at(Json::json_pointer(pointer)).get_to(value);
     });
+    for (const Json& limit : json.at("limits"))
+      add(settings.limits, parse_limit(limit.get<std::string>(), "/limits", FieldNames::kAny), "/limits");
     const Json& space = json.at("space");
     settings.space.cell_type = parse_cell_type(space.at("cell_type").get<std::string>(), "/space/cell_type");
     settings.space.ops = parse_ops(space.at("ops").get<std::string>(), "/space/ops");

@@ -1,6 +1,7 @@
 #include "nas/stage_runner.h"
 
 #include <algorithm>
+#include <ctime>
 #include <deque>
 #include <filesystem>
 #include <stdexcept>
@@ -14,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kPollMs = 500;
+constexpr double kLeaseS = 120;
 /// Scores that share a process: starting one and reading the data set costs as much as tens of small scores.
 constexpr std::size_t kMostTogether = 64;
 
@@ -74,6 +76,7 @@ void StageRunner::submit(const std::vector<std::size_t>& trials, Stage stage) {
     fs::create_directories(folder);
     remove_leftovers(folder);
     write_job(folder + "/job.json", job_of(trial, stage));
+    if (stage != Stage::kScore) study_.count_attempt(trial.number, stage);
     if (process.directory.empty()) process.directory = folder;
     process.argv.push_back(folder);
   }
@@ -90,6 +93,15 @@ void StageRunner::submit_in_groups(const std::vector<std::size_t>& trials, Stage
     const auto begin = trials.begin() + static_cast<std::ptrdiff_t>(first);
     submit({begin, begin + static_cast<std::ptrdiff_t>(std::min(together, trials.size() - first))}, stage);
   }
+}
+
+/// Says in the study that this search still works on what is running.
+void StageRunner::renew_leases() {
+  const auto now_s = static_cast<double>(std::time(nullptr));
+  if (now_s < renew_at_s_) return;
+  renew_at_s_ = now_s + kLeaseS / 2;
+  for (const auto& [job, group] : groups_)
+    for (const std::size_t index : group) study_.lease(trials_[index].number, now_s + kLeaseS);
 }
 
 /// What the end of its process means for a trial. A job without a result gets a second try; then a crash
@@ -113,6 +125,7 @@ void StageRunner::decide(std::size_t index, Stage stage, const JobEnd& end, bool
 
 JobEnd StageRunner::wait_for(const Trial& trial, Stage stage) {
   while (ended_.count(trial.number) == 0) {
+    renew_leases();
     for (const JobEnd& end : executor_.poll(kPollMs)) {
       const std::vector<std::size_t> group = groups_.at(end.id);
       groups_.erase(end.id);

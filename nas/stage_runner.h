@@ -53,6 +53,7 @@ class StageRunner {
   std::optional<EvaluationResult> outcome(const Trial& trial, Stage stage) const;
   void submit(const std::vector<std::size_t>& trials, Stage stage);
   void submit_in_groups(const std::vector<std::size_t>& trials, Stage stage);
+  void renew_leases();
   JobEnd wait_for(const Trial& trial, Stage stage);
   void decide(std::size_t index, Stage stage, const JobEnd& end, bool alone);
 
@@ -63,6 +64,7 @@ class StageRunner {
   std::vector<Trial>& trials_;
   LocalExecutor executor_;
   std::int64_t next_job_ = 0;
+  double renew_at_s_ = 0;
   std::map<std::int64_t, std::vector<std::size_t>> groups_;  ///< trials of a running job
   std::map<std::int64_t, JobEnd> ended_;                     ///< by trial
   std::set<std::int64_t> retried_;                           ///< trials whose job was lost once

@@ -18,7 +18,8 @@ Costs CostFeedback::corrected(const Candidate& candidate, const Costs& bound) co
   if (seen_.size() < kFewest) return bound;
   if (models_.empty()) {
     for (const std::vector<double>& ratios : log_ratios_) {
-      const bool exact = std::all_of(ratios.begin(), ratios.end(), [](double r) { return std::abs(r) < 1e-9; });
+      const bool exact =
+          std::all_of(ratios.begin(), ratios.end(), [](double r) { return std::abs(r) < 1e-9; });
       models_.push_back(exact ? std::nullopt : std::optional<Surrogate>(Surrogate(seen_, ratios)));
     }
   }

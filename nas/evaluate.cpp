@@ -19,7 +19,7 @@
 #include "nas/candidate.h"
 #include "nas/evaluator.h"
 #include "nas/job.h"
-#include "nas/sahd.h"
+#include "nas/score.h"
 #include "traces/nir.h"
 #include "traces/spike_trace.h"
 #include "traces/support/error.h"
@@ -192,26 +192,11 @@ models::GraphNet trained_network(const EvaluationJob& job, const std::string& di
   return net;
 }
 
-void score(const EvaluationJob& job, const Design& design, const models::Dataset& dataset,
-           EvaluationResult& result) {
-  const SearchSettings& settings = job.settings;
-  ScoreOptions options;
-  options.batch = settings.score_batch;
-  options.repeats = static_cast<int>(settings.score_repeats);
-  options.seed = seed_of(settings, SeedOf::kScore);
-  const Score score = score_network(design.spec, dataset, options);
-  const double value = value_of(parse_formula(settings.score, "score"), score);
-  if (std::isfinite(value)) result.score = value;
-  result.scores = finite_parts(score);
-}
-
 void evaluate(const EvaluationJob& job, const std::string& directory, const models::Dataset& dataset,
               EvaluationResult& result) {
   const SearchSettings& settings = job.settings;
   const Design design = design_of(settings, parse_candidate(job.genotype, "candidate"));
   switch (job.stage) {
-    case Stage::kScore:
-      return score(job, design, dataset, result);
     case Stage::kProvisional: {
       models::SnasnetSpec without_dropout = design.spec;
       without_dropout.dropout = 0;
@@ -235,49 +220,116 @@ void evaluate(const EvaluationJob& job, const std::string& directory, const mode
         throw std::runtime_error("limits on what was not measured: " + unknown);
       return;
     }
+    case Stage::kScore:
     case Stage::kBound:
       break;
   }
-  throw std::logic_error("no job has stage bound");
+  throw std::logic_error("nothing to train or measure");
 }
 
-/// The data set of the last job: jobs that share a process mostly share it.
-class Datasets {
+/// What jobs of one process share: the data set, and the scorer on it.
+class Shared {
  public:
-  const models::Dataset& of(const EvaluationJob& job, const Candidate& candidate) {
+  const models::Dataset& dataset(const EvaluationJob& job) {
     SearchSettings settings = job.settings;
-    settings.spec.timesteps = design_of(settings, candidate).spec.timesteps;  // frames of event recordings
+    settings.spec.timesteps = design_of(settings, candidate_of(job)).spec.timesteps;  // frames of events
     const std::string key = to_json(settings) + '\n' + job.places.data;
-    if (key != key_) dataset_ = with_files([&] { return load_images(settings, job.places.data); });
-    key_ = key;
+    if (key != key_) {
+      scorer_.reset();
+      dataset_ = with_files([&] { return load_images(settings, job.places.data); });
+      key_ = key;
+    }
     return dataset_;
+  }
+  const Scorer& scorer(const EvaluationJob& job) {
+    const models::Dataset& images = dataset(job);
+    if (scorer_) return *scorer_;
+    ScoreOptions options;
+    options.batch = job.settings.score_batch;
+    options.repeats = static_cast<int>(job.settings.score_repeats);
+    options.channels = job.settings.score_channels;
+    options.timesteps = static_cast<int>(job.settings.score_timesteps);
+    options.seed = seed_of(job.settings, SeedOf::kScore);
+    return scorer_.emplace(images, options);
+  }
+  static Candidate candidate_of(const EvaluationJob& job) {
+    return parse_candidate(job.genotype, "candidate");
   }
 
  private:
   std::string key_;
   models::Dataset dataset_;
+  std::optional<Scorer> scorer_;
 };
+
+/// Candidates with the same first cell share its work.
+std::vector<EvaluationResult> score(const std::vector<EvaluationJob>& jobs, Shared& shared) {
+  const Scorer& scorer = shared.scorer(jobs.front());
+  const ScoreFormula formula = parse_formula(jobs.front().settings.score, "score");
+  std::vector<models::SnasnetSpec> specs;
+  for (const EvaluationJob& job : jobs)
+    specs.push_back(design_of(job.settings, Shared::candidate_of(job)).spec);
+  std::vector<EvaluationResult> results;
+  for (const Score& score : scorer.score_all(specs)) {
+    EvaluationResult result;
+    const double ranked_by = value(formula, score);
+    if (std::isfinite(ranked_by)) result.score = ranked_by;
+    for (const std::string& name : score_names())
+      if (std::isfinite(value(name, score))) result.scores[name] = value(name, score);
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
+/// `jobs` are scores that belong together, or one of another kind.
+std::vector<EvaluationResult> evaluate_together(const std::vector<EvaluationJob>& jobs,
+                                                const std::string& directory, Shared& shared) {
+  try {
+    if (jobs.front().stage == Stage::kScore) return score(jobs, shared);
+    std::vector<EvaluationResult> results(1);
+    evaluate(jobs.front(), directory, shared.dataset(jobs.front()), results.front());
+    return results;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const std::exception& error) {
+    if (out_of_memory(error)) throw;
+    EvaluationResult result;
+    result.failure = without_places(error.what(), jobs.front());
+    return {result};
+  }
+}
+
+/// Whether `other` may be scored in one go with `first`.
+bool belong_together(const EvaluationJob& first, const EvaluationJob& other) {
+  if (first.stage != Stage::kScore || other.stage != Stage::kScore) return false;
+  const Candidate a = Shared::candidate_of(first), b = Shared::candidate_of(other);
+  return a.cell1 == b.cell1 && a.choices == b.choices && to_json(first.settings) == to_json(other.settings) &&
+         first.places.data == other.places.data;
+}
 
 }  // namespace
 
 void evaluate_jobs(const std::vector<std::string>& directories) {
   at::set_num_threads(1);
-  Datasets datasets;
-  for (const std::string& directory : directories) {
-    const EvaluationJob job = read_job(directory + "/job.json");
-    EvaluationResult result;
-    try {
-      const models::Dataset& dataset = datasets.of(job, parse_candidate(job.genotype, "candidate"));
-      evaluate(job, directory, dataset, result);
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const std::exception& error) {
-      if (out_of_memory(error)) throw;
-      result = {};
-      result.failure = without_places(error.what(), job);
+  Shared shared;
+  for (std::size_t first = 0; first < directories.size();) {
+    std::vector<EvaluationJob> jobs{read_job(directories[first] + "/job.json")};
+    while (first + jobs.size() < directories.size()) {
+      EvaluationJob next = read_job(directories[first + jobs.size()] + "/job.json");
+      if (!belong_together(jobs.front(), next)) break;
+      jobs.push_back(std::move(next));
     }
-    result.job_sha256 = job.sha256();
-    write_result(directory + "/result.json", result);
+    std::vector<EvaluationResult> results = evaluate_together(jobs, directories[first], shared);
+    if (results.size() < jobs.size()) {  // one of them could not be scored: each by itself
+      results.clear();
+      for (const EvaluationJob& job : jobs)
+        results.push_back(evaluate_together({job}, directories[first], shared).front());
+    }
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      results[i].job_sha256 = jobs[i].sha256();
+      write_result(directories[first + i] + "/result.json", results[i]);
+    }
+    first += jobs.size();
   }
 }
 

@@ -27,7 +27,7 @@ struct EvaluationJob {
 
 struct EvaluationResult {
   std::string job_sha256;
-  std::string failure;          ///< empty: the rest counts
+  std::string failure;                   ///< empty: the rest counts
   std::optional<double> score;           ///< by the search's formula; absent: not finite
   std::map<std::string, double> scores;  ///< its parts and others, by name; finite ones only
   std::optional<Costs> costs;

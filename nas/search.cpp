@@ -31,9 +31,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kFruitlessRounds = 50;  ///< without a new candidate: then the space counts as exhausted
-constexpr std::int64_t kTrainedTogether = 4;   ///< before the next ones are chosen by what came out
-constexpr std::int64_t kProbes = 8;            ///< measurements that correct the bounds while scoring
+constexpr std::int64_t kFruitlessRounds =
+    50;  ///< without a new candidate: then the space counts as exhausted
+/// So many in a row that break a limit end the proposals.
+constexpr std::int64_t kRejectedPerCandidate = 20, kFewestRejected = 200;
+constexpr std::int64_t kTrainedTogether = 4;  ///< before the next ones are chosen by what came out
+constexpr std::int64_t kProbes = 8;           ///< measurements that correct the bounds while scoring
 
 std::string study_settings(const SearchSettings& settings, const sim::ChipConfig& chip,
                            const std::string& data_sha256) {
@@ -109,8 +112,8 @@ class Search {
   History history_;
   std::size_t observed_ = 0;  ///< trials in the history
   std::set<std::string> hashes_;
-  std::map<std::string, sim::ChipConfig> chips_;                               ///< by the choices' text
-  std::map<std::string, std::pair<std::optional<Costs>, std::string>> bounds_; ///< by the candidate's text
+  std::map<std::string, sim::ChipConfig> chips_;                                ///< by the choices' text
+  std::map<std::string, std::pair<std::optional<Costs>, std::string>> bounds_;  ///< by the candidate's text
   CostFeedback feedback_;
   std::set<std::size_t> resumed_;  ///< interrupted final trainings that were taken up
 };
@@ -168,7 +171,11 @@ std::optional<Costs> Search::bound_of(const Candidate& candidate, std::string* w
       const sim::Bounds least = sim::lower_bounds(
           chip_network(net, data_.name, data_.input, design.weight_bits), chips_.at(choices), "the network");
       bound = Costs{least.memory_bytes, least.area_um2, least.latency_ns, least.energy_pj};
-      add_spikesim_fields(*bound, design.spec);
+      const Costs published = spikesim_costs(design.spec);
+      bound->fields = {{"parameters", static_cast<double>(network_size(design.spec).parameters)},
+                       {"spikesim.area_um2", published.area_um2},
+                       {"spikesim.energy_pj", published.energy_pj},
+                       {"spikesim.latency_ns", published.latency_ns}};
     } catch (const InputError& error) {
       reason = error.what();
     }
@@ -187,7 +194,8 @@ void Search::set_bound(Trial& trial, const Candidate& candidate) {
   trial.state = TrialState::kInfeasible;
   trial.bound = bound_of(candidate, &trial.reason);
   if (!trial.bound) return;
-  const auto excess = exceeded(limits_of(settings_.limits, strategy_.limits), *trial.bound, CostKind::kLowerBound);
+  const auto excess =
+      exceeded(limits_of(settings_.limits, strategy_.limits), *trial.bound, CostKind::kLowerBound);
   trial.reason = describe(excess);
   trial.limits_exceeded = names(excess);
   trial.bound = keep_named(*trial.bound, settings_.limits);
@@ -315,10 +323,14 @@ std::int64_t Search::finished() const {
   return std::count_if(trials_.begin(), trials_.end(), [](const Trial& t) { return t.score.has_value(); });
 }
 
-/// Many rounds without anything new: the space is exhausted.
+/// Many rounds without anything new, or many candidates in a row that break a limit.
 bool Search::fruitless(std::int64_t round) const {
   const std::int64_t last = trials_.empty() ? -1 : trials_.back().round;
-  return round - last > kFruitlessRounds;
+  std::int64_t rejected = 0;
+  for (auto trial = trials_.rbegin(); trial != trials_.rend() && trial->stage == Stage::kBound; ++trial)
+    ++rejected;
+  return round - last > kFruitlessRounds ||
+         rejected >= std::max(kFewestRejected, kRejectedPerCandidate * settings_.candidates);
 }
 
 /// Measurements of untrained networks that a strategy wants of all candidates, or that correct the bounds of
@@ -455,7 +467,8 @@ void Search::pass_provisionally(std::int64_t wanted, StageProgress& progress) {
 
 /// Trains and measures the best, a few at a time, so that what came out may choose the next.
 void Search::refine() {
-  StageProgress provisional = progress_of("provisional measurement", std::max<std::int64_t>(1, settings_.train));
+  StageProgress provisional =
+      progress_of("provisional measurement", std::max<std::int64_t>(1, settings_.train));
   const auto count = [this](bool only_trained) {
     return std::count_if(trials_.begin(), trials_.end(), [&](const Trial& t) {
       const bool open = t.state == TrialState::kWaiting || t.state == TrialState::kRunning;
@@ -466,7 +479,8 @@ void Search::refine() {
   StageProgress training = progress_of("training and measuring", settings_.train - count(true));
   while (count(true) < settings_.train) {
     const std::int64_t trained = count(true);
-    const std::int64_t target = std::min(settings_.train, (trained / kTrainedTogether + 1) * kTrainedTogether);
+    const std::int64_t target =
+        std::min(settings_.train, (trained / kTrainedTogether + 1) * kTrainedTogether);
     // Not once a round is being trained: its accuracies must not choose what it consists of.
     if (trained % kTrainedTogether == 0) pass_provisionally(target - count(false), provisional);
     const std::int64_t waiting = count(false) - trained;
@@ -525,7 +539,8 @@ void Search::prune_open() {
 void Search::train_finalists() {
   const StageRunner::Next next = [&]() -> std::optional<std::size_t> {
     for (std::size_t i = 0; i < trials_.size(); ++i)  // interrupted
-      if (trials_[i].stage == Stage::kFinal && trials_[i].state == TrialState::kRunning && resumed_.insert(i).second)
+      if (trials_[i].stage == Stage::kFinal && trials_[i].state == TrialState::kRunning &&
+          resumed_.insert(i).second)
         return i;
     for (const Trial& trial : ranked(trials_))
       if (trial.stage == Stage::kMeasured) return static_cast<std::size_t>(trial.number);
@@ -572,7 +587,8 @@ void check_axes(const SearchSettings& settings, const SearchPlaces& places, cons
       throw InputError("command line", "--vary", "timesteps with recordings of events",
                        "a data set of images: the timesteps decide how recordings are cut into frames");
     for (const auto& [path, value] : places.overrides)
-      if (path == axis.name) throw InputError("command line", "--vary", axis.name + ", which --set fixes", "one of them");
+      if (path == axis.name)
+        throw InputError("command line", "--vary", axis.name + ", which --set fixes", "one of them");
     for (const std::string& value : axis.values) {
       if (axis.name == "weight_bits" && (std::stoll(value) < 2 || std::stoll(value) > 8))
         throw InputError("command line", "--vary", "weight_bits=" + value, "2 to 8");

@@ -154,12 +154,13 @@ std::string candidate_hash(const Design& design, const std::string& dataset, std
   const models::SnasnetSpec& spec = design.spec;
   const models::NeuronSpec& neuron = spec.neuron;
   char reals[160];
-  std::snprintf(reals, sizeof reals, "%a %a %a %a", neuron.tau, neuron.threshold, neuron.alpha, neuron.v_reset);
+  std::snprintf(reals, sizeof reals, "%a %a %a %a", neuron.tau, neuron.threshold, neuron.alpha,
+                neuron.v_reset);
   std::string text = "spikeloop.candidate 2\n";
   text += models::to_text(canonical(spec.cell1), canonical(spec.cell2)) + '\n';
   for (const std::int64_t value :
-       {spec.input_channels, spec.input_size, spec.channels, spec.stem_stride, spec.stem_pool, spec.second_pool,
-        spec.hidden, spec.classes, spec.votes, static_cast<std::int64_t>(spec.timesteps),
+       {spec.input_channels, spec.input_size, spec.channels, spec.stem_stride, spec.stem_pool,
+        spec.second_pool, spec.hidden, spec.classes, spec.votes, static_cast<std::int64_t>(spec.timesteps),
         static_cast<std::int64_t>(design.weight_bits), static_cast<std::int64_t>(spec.max_pool),
         static_cast<std::int64_t>(spec.input), static_cast<std::int64_t>(neuron.decay_input)})
     text += std::to_string(value) + ' ';

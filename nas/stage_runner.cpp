@@ -88,7 +88,8 @@ void StageRunner::submit(const std::vector<std::size_t>& trials, Stage stage) {
 void StageRunner::submit_in_groups(const std::vector<std::size_t>& trials, Stage stage) {
   const auto jobs = static_cast<std::size_t>(places_.jobs);
   const std::size_t together =
-      stage == Stage::kScore ? std::clamp((trials.size() + jobs - 1) / jobs, std::size_t{1}, kMostTogether) : 1;
+      stage == Stage::kScore ? std::clamp((trials.size() + jobs - 1) / jobs, std::size_t{1}, kMostTogether)
+                             : 1;
   for (std::size_t first = 0; first < trials.size(); first += together) {
     const auto begin = trials.begin() + static_cast<std::ptrdiff_t>(first);
     submit({begin, begin + static_cast<std::ptrdiff_t>(std::min(together, trials.size() - first))}, stage);
@@ -119,7 +120,8 @@ void StageRunner::decide(std::size_t index, Stage stage, const JobEnd& end, bool
     throw std::runtime_error("candidate " + std::to_string(trial.number) + ", stage " + to_string(stage) +
                              ": stopped twice, last by " +
                              (end.ok() ? "an end without a result" : describe(end)) + " (see " + places_.out +
-                             '/' + job_folder(trial.number, stage) + "/log.txt); the same command goes on from here");
+                             '/' + job_folder(trial.number, stage) +
+                             "/log.txt); the same command goes on from here");
   }
 }
 
@@ -186,7 +188,7 @@ std::int64_t StageRunner::run(Stage stage, std::int64_t wanted, StageProgress& p
       progress.shown->advance();
     else
       progress.shown->advance(0, "candidate " + std::to_string(trial.number) + ' ' +
-                               (stage == Stage::kFinal ? "not taken" : to_string(trial.state)));
+                                     (stage == Stage::kFinal ? "not taken" : to_string(trial.state)));
   }
   return counted;
 }

@@ -43,8 +43,8 @@ class StageRunner {
               std::string data_sha256, Study& study, std::vector<Trial>& trials);
 
   /// Takes trials from `next` through a stage until `wanted` of them count. Never starts one that might turn
-  /// out not to be needed, and commits in the order of `next`: so the set of trials evaluated and every stored
-  /// value are those of a run with one job. Returns how many count.
+  /// out not to be needed, and commits in the order of `next`: so the set of trials evaluated and every
+  /// stored value are those of a run with one job. Returns how many count.
   std::int64_t run(Stage stage, std::int64_t wanted, StageProgress& progress, const Next& next,
                    const Commit& commit);
 

@@ -64,10 +64,10 @@ NeuronSpec neuron_of(const NetworkChoice& choice, const CommandLine& line, Neuro
 
 void require_valid(const models::CellMatrix& cell, const char* which) {
   if (!nas::is_valid(cell, false))
-    throw InputError(
-        "command line", "--cell", std::string("a ") + which + " cell that is not in the search space",
-        "an empty diagonal, one direction per pair, a way from the first node to the last, and "
-        "no node that is on none");
+    throw InputError("command line", "--cell",
+                     std::string("a ") + which + " cell that is not in the search space",
+                     "an empty diagonal, one direction per pair, a way from the first node to the last, and "
+                     "no node that is on none");
 }
 
 models::layer::InputCode input_code_of(const NetworkChoice& choice, const models::Dataset& dataset) {

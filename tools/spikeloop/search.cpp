@@ -76,8 +76,9 @@ int search_command(const std::vector<std::string>& arguments) {
   po::options_description limits("Limits (none unless given), with a unit, as in 2.5ms");
   for (const LimitOption& limit : kLimitOptions)
     limits.add_options()(limit.option, po::value<std::string>()->value_name("X"), limit.text);
-  limits.add_options()("limit", po::value(&limit_texts)->value_name("FIELD<=X")->composing(),
-                       "on any field of the measurement, <= or >=: \"tiles<=64\", \"accuracy>=0.9\"; repeatable");
+  limits.add_options()(
+      "limit", po::value(&limit_texts)->value_name("FIELD<=X")->composing(),
+      "on any field of the measurement, <= or >=: \"tiles<=64\", \"accuracy>=0.9\"; repeatable");
   po::options_description space("Search");
   space.add_options()(
       "strategy", po::value(&settings.strategy)->value_name("NAME")->default_value(settings.strategy),
@@ -96,9 +97,10 @@ int search_command(const std::vector<std::string>& arguments) {
       "samples", number(settings.samples), "test images that are simulated per trained network")(
       "provisional-samples", number(settings.provisional_samples), "and per untrained one");
   po::options_description scoring("Scores of untrained networks");
-  scoring.add_options()("score", po::value(&settings.score)->value_name("FORMULA")->default_value(settings.score),
-                        "sahd, hamming, convolutions, lif_modules, firing_rate, and sums as in \"sahd + "
-                        "2*convolutions\"")("score-batch", number(settings.score_batch), "images it looks at")(
+  scoring.add_options()(
+      "score", po::value(&settings.score)->value_name("FORMULA")->default_value(settings.score),
+      "sahd, hamming, convolutions, lif_modules, firing_rate, and sums as in \"sahd + "
+      "2*convolutions\"")("score-batch", number(settings.score_batch), "images it looks at")(
       "score-repeats", number(settings.score_repeats), "batches it is the mean of")(
       "score-channels", number(settings.score_channels), "width while scoring; 0: the network's")(
       "score-timesteps", number(settings.score_timesteps), "timesteps while scoring; 0: the network's");
@@ -115,9 +117,9 @@ int search_command(const std::vector<std::string>& arguments) {
       "processes at a time; never changes the result")(
       "executor", po::value(&executor)->value_name("local:N"), "the same as --jobs N")(
       "launcher", po::value(&launcher)->value_name("\"WORDS\""),
-      "put before each job's command, to run it elsewhere: \"srun -n1\", \"bsub -K\"; it must wait for the end")(
-      "job-limit", po::value(&places.job_limit_s)->value_name("SECONDS")->default_value(0),
-      "kill an evaluation that takes longer; it fails after a second try; 0: never")(
+      "put before each job's command, to run it elsewhere: \"srun -n1\", \"bsub -K\"; it must wait for the "
+      "end")("job-limit", po::value(&places.job_limit_s)->value_name("SECONDS")->default_value(0),
+             "kill an evaluation that takes longer; it fails after a second try; 0: never")(
       "evaluator", po::value(&settings.evaluator)->value_name("\"COMMAND\""),
       "measures in place of spikeloop-sim; README says what it is asked")(
       "quiet,q", po::bool_switch(&places.quiet), "no progress");

@@ -9,26 +9,24 @@ void CostFeedback::add(const Candidate& candidate, const Costs& bound, const Cos
   for (const Cost cost : kAllCosts)
     if (!(bound.get(cost) > 0 && measured.get(cost) > 0)) return;  // no ratio
   for (std::size_t i = 0; i < kAllCosts.size(); ++i)
-    log_ratios_[i].push_back(std::log(measured.get(kAllCosts[i]) / bound.get(kAllCosts[i])));
+    log_ratios_[i].push_back(std::log(bound.get(kAllCosts[i]) / measured.get(kAllCosts[i])));
   seen_.push_back(features_of(candidate, space_));
-  models_.clear();
 }
 
 Costs CostFeedback::corrected(const Candidate& candidate, const Costs& bound) const {
-  if (seen_.size() < kFewest) return bound;
-  if (models_.empty()) {
-    for (const std::vector<double>& ratios : log_ratios_) {
-      const bool exact =
-          std::all_of(ratios.begin(), ratios.end(), [](double r) { return std::abs(r) < 1e-9; });
-      models_.push_back(exact ? std::nullopt : std::optional<Surrogate>(Surrogate(seen_, ratios)));
-    }
-  }
   Costs result = bound;
-  const Features features = features_of(candidate, space_);
+  if (seen_.size() < kFewest) return result;
+  std::vector<Features> features = seen_;
+  features.push_back(features_of(candidate, space_));
+  standardise(features);
+  const Features asked = features.back();
+  features.pop_back();
   for (std::size_t i = 0; i < kAllCosts.size(); ++i) {
-    if (!models_[i]) continue;
-    const Surrogate::Prediction log_ratio = models_[i]->predict(features);
-    const double factor = std::exp(log_ratio.mean - 2 * log_ratio.deviation);
+    const std::vector<double>& ratios = log_ratios_[i];
+    // Memory and area follow from the mapping: nothing to learn.
+    if (std::all_of(ratios.begin(), ratios.end(), [](double r) { return std::abs(r) < 1e-9; })) continue;
+    const Prediction log_ratio = Surrogate(features, ratios).predict({asked}).front();
+    const double factor = std::exp(-log_ratio.mean - 2 * log_ratio.deviation);
     result.set(kAllCosts[i], bound.get(kAllCosts[i]) * std::max(1.0, factor));
   }
   return result;

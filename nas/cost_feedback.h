@@ -1,6 +1,6 @@
 #pragma once
-#include <optional>
-#include <string>
+#include <array>
+#include <utility>
 #include <vector>
 
 #include "nas/limits.h"
@@ -13,7 +13,7 @@ namespace spikeloop::nas {
 /// modelled by Gaussian process regression over their structure, one cost at a time.
 class CostFeedback {
  public:
-  explicit CostFeedback(const Space& space) : space_(space) {}
+  explicit CostFeedback(Space space) : space_(std::move(space)) {}
   void add(const Candidate& candidate, const Costs& bound, const Costs& measured);
   std::size_t measurements() const { return seen_.size(); }
   /// What `candidate` costs at least, by all that was measured: bound x exp(mean - 2 deviations), never below
@@ -22,10 +22,11 @@ class CostFeedback {
   static constexpr std::size_t kFewest = 4;
 
  private:
-  const Space& space_;
+  Space space_;
   std::vector<Features> seen_;
+  /// log(bound / measured): the surrogate takes low values less seriously, which here are surprisingly high
+  /// measurements.
   std::array<std::vector<double>, kAllCosts.size()> log_ratios_;
-  mutable std::vector<std::optional<Surrogate>> models_;  ///< of the measurements so far, made when asked for
 };
 
 }  // namespace spikeloop::nas

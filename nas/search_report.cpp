@@ -226,12 +226,18 @@ std::string winner_text(const SearchSettings& settings, const Trial& trial) {
   const bool final = passed_final(trial);
   const std::int64_t epochs = final ? settings.final_epochs : settings.recipe.epochs;
   std::string text;
-  if (settings.final_epochs > 0 && !final)
-    text += "No final training gave a network within the limits: the best of the short training.\n";
-  text +=
-      format("Winner: candidate %lld, %s, test accuracy %s after %lld epoch%s (8-bit weights)\n",
-             static_cast<long long>(trial.number), trial.genotype.c_str(),
-             percent(latest_accuracy(trial)).c_str(), static_cast<long long>(epochs), epochs == 1 ? "" : "s");
+  if (!trial.measured) {
+    text += format("Winner by score, not trained: candidate %lld, %s, score %.3f\n",
+                   static_cast<long long>(trial.number), trial.genotype.c_str(), trial.score.value_or(NAN));
+  } else {
+    if (settings.final_epochs > 0 && !final)
+      text += "No final training gave a network within the limits: the best of the short training.\n";
+    const int bits = design_of(settings, parse_candidate(trial.genotype, "study")).weight_bits;
+    text += format("Winner: candidate %lld, %s, test accuracy %s after %lld epoch%s (%d-bit weights)\n",
+                   static_cast<long long>(trial.number), trial.genotype.c_str(),
+                   percent(latest_accuracy(trial)).c_str(), static_cast<long long>(epochs),
+                   epochs == 1 ? "" : "s", bits);
+  }
   for (const Cost cost : {Cost::kLatency, Cost::kEnergy, Cost::kArea, Cost::kMemory}) {
     const auto limit = limit_of(settings.limits, cost);
     text += format("  %-8s %12s", name(cost), format_cost(cost, costs.get(cost)).c_str());
@@ -362,7 +368,10 @@ std::optional<Trial> winner(const std::vector<Trial>& trials, bool with_final_tr
   if (with_final_training)
     for (const Trial& trial : best)
       if (passed_final(trial)) return trial;
-  return best.empty() ? std::nullopt : std::optional<Trial>(best.front());
+  if (!best.empty()) return best.front();
+  for (const Trial& trial : trials)  // of a search that trains nothing
+    if (trial.stage == Stage::kProvisional && trial.state == TrialState::kComplete) return trial;
+  return std::nullopt;
 }
 
 std::optional<double> rank_correlation(const std::vector<double>& a, const std::vector<double>& b) {
@@ -409,6 +418,7 @@ std::string result_json(const std::string& study_settings, const SearchSettings&
                       {"final_accuracy", json_of(passed_final(*best) ? best->final_accuracy : std::nullopt)},
                       {"measured", json_of(best->measured)},
                       {"final", json_of(passed_final(*best) ? best->final_measured : std::nullopt)},
+                      {"score", json_of(best->score)},
                       {"costs", json_of(latest_costs(*best))},
                       {"artifacts", "winner"}};
   }
@@ -432,11 +442,14 @@ std::string summary(const SearchSettings& settings, const std::vector<Trial>& tr
   text += rejection_table(settings, trials);
   if (const auto correlation = score_against_lif_modules(trials))
     text += format("Rank correlation of the score with the number of LIF modules: %.3f\n", *correlation);
-  text += "\nTrained and measured:\n" + trained_table(trials) + '\n' + error_table(trials) + '\n';
+  if (settings.train > 0) text += "\nTrained and measured:\n" + trained_table(trials);
+  text += '\n' + error_table(trials) + '\n';
   const auto best = winner(trials, settings.final_epochs > 0);
   text += best ? winner_text(settings, *best) : closest_text(settings, trials);
   if (folder.empty()) return text;
-  if (best) text += "  network, trace, measurement and checkpoint: " + folder + "/winner\n";
+  if (best)
+    text += std::string("  network, trace, measurement") + (best->measured ? " and checkpoint: " : ": ") +
+            folder + "/winner\n";
   return text + "Everything: " + folder + "/result.json, " + folder + "/study.db\n";
 }
 

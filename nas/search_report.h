@@ -18,7 +18,7 @@ bool passed_final(const Trial& trial);
 std::vector<Trial> ranked(const std::vector<Trial>& trials);
 
 /// The winner: the best of `ranked`; with final training the one that passed it, and the best measured one
-/// when none did.
+/// when none did. Of a search that trains nothing the best score within the limits.
 std::optional<Trial> winner(const std::vector<Trial>& trials, bool with_final_training);
 
 /// The costs that count for a trial: the latest of its stages, the final one only when it was passed.

@@ -99,8 +99,11 @@ TEST(SearchSettings, ReadBackAsWritten) {
   settings.recipe.lr = 0.1 + 1e-12;
   settings.spec.neuron.tau = 4.0 / 3;
   settings.limits = {at_most(Cost::kEnergy, 1.0 / 3)};
-  settings.cell_type = CellType::kForward;
-  settings.shared_cell = false;
+  settings.space.cell_type = CellType::kForward;
+  settings.space.shared_cell = false;
+  settings.space.ops = parse_ops("skip,conv3x3(0.5),conv3x3", "test");
+  settings.space.axes = {parse_axis("channels=8,16", "test"), parse_axis("crossbar.rows=64,128", "test")};
+  settings.evaluator = "ask \"them\"";
   settings.seed = ~std::uint64_t{0};
   const std::string json = to_json(settings);
   const SearchSettings read = settings_from_json(json, "test");
@@ -108,8 +111,11 @@ TEST(SearchSettings, ReadBackAsWritten) {
   EXPECT_EQ(read.recipe.lr, settings.recipe.lr);
   EXPECT_EQ(limit_of(read.limits, Cost::kEnergy), 1.0 / 3);
   EXPECT_FALSE(limit_of(read.limits, Cost::kLatency));
-  EXPECT_EQ(read.cell_type, CellType::kForward);
-  EXPECT_FALSE(read.shared_cell);
+  EXPECT_EQ(read.space.cell_type, CellType::kForward);
+  EXPECT_FALSE(read.space.shared_cell);
+  EXPECT_EQ(read.space.ops, settings.space.ops);
+  EXPECT_EQ(read.space.axes.at(1).values, settings.space.axes.at(1).values);
+  EXPECT_EQ(read.evaluator, settings.evaluator);
   EXPECT_EQ(read.seed, settings.seed);
   EXPECT_THROW(settings_from_json("{}", "test"), InputError);
 }

@@ -259,7 +259,10 @@ std::set<Op> ops_after(const Game& game, std::size_t first_round, bool in_cell2)
 double per_op(const Candidate& candidate, double skip, double conv1x1, double conv3x3, double pool) {
   double sum = 0;
   for_each_op(candidate, [&](std::size_t, std::size_t, std::size_t, const CellOp& op) {
-    sum += op == Op::kSkip ? skip : op == Op::kConv1x1 ? conv1x1 : op == Op::kConv3x3 ? conv3x3 : pool;
+    sum += op.op == Op::kSkip      ? skip
+           : op.op == Op::kConv1x1 ? conv1x1
+           : op.op == Op::kConv3x3 ? conv3x3
+                                   : pool;
   });
   return sum;
 }
@@ -356,16 +359,17 @@ TEST(Strategies, LightsnnPrunesToTheBestInSixtyEvaluations) {
 
 TEST(Strategies, LightsnnKeepsAPathAndLooksAtTheAxes) {
   const Fitness emptier = [](const Candidate& candidate) {
-    return -per_op(candidate, 1, 1, 1, 1) +
+    return -per_op(candidate, 1, 1, 1, 1.5) +
            (candidate.choices.empty() ? 0 : std::stod(candidate.choices[0].second));
   };
-  for (const char* ops : {"skip,conv3x3", "conv1x1,avgpool3x3", "conv3x3(0.5),conv3x3(1.5)"}) {
+  for (const char* ops : {"skip,conv3x3", "conv1x1(0.5),avgpool3x3", "conv3x3(0.5),conv3x3(1.5)"}) {
     Space space = space_of(ops, CellType::kBackward, false, false);
     space.axes = {{"channels", {"8", "24", "16"}}};
     const Game game = play("lightsnn", make_task(space, 1000), emptier);
     const Observation& best = best_of(game);
     EXPECT_EQ(best.candidate.choices[0].second, "24") << ops;
-    EXPECT_EQ(per_op(best.candidate, 1, 1, 1, 1), 2) << ops << ": one edge in each cell";
+    expect_in(space, best.candidate);
+    EXPECT_EQ(per_op(best.candidate, 1, 1, 1, 1.5), 2) << ops << ": one edge in each cell";
     EXPECT_EQ(game.rounds.back().size(), 3U) << ops;
   }
 }

@@ -4,10 +4,11 @@
 /// one another until every edge has one operation: 12 edges of 3 take 12 * 3 + 12 * 2 = 60 evaluations.
 ///
 /// Only forward edges: the released code collects the backward edges' values and never reads them. Of a space
-/// with neither skip nor conv3x3 all operations take part. One of several thresholds: the first. Ours as
-/// well: an edge never loses its last operation where the cell would then have no path from input to output
-/// (or, with SNASNet's rule, no direct edge). Axes stay at their first values until the cells are found, then
-/// these are looked at with every combination.
+/// with neither skip nor conv3x3 all operations take part. One of several thresholds: the first; only the
+/// operation with the largest number has it in a super-cell, the others once they are alone. Ours as well: an
+/// edge never loses its last operation where the cell would then have no path from input to output (or, with
+/// SNASNet's rule, no direct edge). Axes stay at their first values until the cells are found, then these are
+/// looked at with every combination.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -56,12 +57,11 @@ struct Option {
 
 class Pruning {
  public:
-  explicit Pruning(const Space& space) : space_(space) {
-    const CellOp full = super_edge(ops_of_method(space));
+  explicit Pruning(const Space& space) : space_(space), ops_(ops_of_method(space)) {
+    const CellOp full = super_edge(ops_);
     for (const auto& [from, to] : kEdges) state_.cell1[from][to] = state_.cell2[from][to] = full;
     if (space.direct_edge) {
-      std::vector<CellOp> ops = operations(full);
-      ops.erase(ops.begin());
+      const std::vector<CellOp> ops(ops_.begin() + 1, ops_.end());
       state_.cell1[0][3] = state_.cell2[0][3] = super_edge(ops);
     }
     for (const Axis& axis : space.axes) state_.choices.emplace_back(axis.name, axis.values.front());
@@ -81,7 +81,7 @@ class Pruning {
 
   /// The cells without each of the edge's operations.
   std::vector<Option> options() const {
-    const std::vector<CellOp> ops = operations(edge());
+    const std::vector<CellOp> ops = ops_of(edge());
     std::vector<Option> options;
     for (std::size_t i = 0; i < ops.size(); ++i) {
       std::vector<CellOp> left = ops;
@@ -113,6 +113,13 @@ class Pruning {
     const auto& [from, to] = kEdges[at_ % kEdges.size()];
     return (at_ < kEdges.size() ? state_.cell1 : state_.cell2)[from][to];
   }
+  /// With the thresholds that a super-edge has no room for.
+  std::vector<CellOp> ops_of(const CellOp& edge) const {
+    std::vector<CellOp> ops = operations(edge);
+    for (CellOp& op : ops)
+      op = *std::find_if(ops_.begin(), ops_.end(), [&](const CellOp& known) { return known.op == op.op; });
+    return ops;
+  }
   Candidate with(const CellOp& edge) const {
     Candidate candidate = state_;
     const auto& [from, to] = kEdges[at_ % kEdges.size()];
@@ -122,6 +129,7 @@ class Pruning {
   }
 
   const Space& space_;
+  const std::vector<CellOp> ops_;  ///< of an edge at the start
   Candidate state_;
   std::size_t at_ = 2 * kEdges.size() - 1;  ///< edge of cell 1, then of cell 2; before the first
 };

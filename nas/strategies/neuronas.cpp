@@ -17,7 +17,7 @@ namespace {
 /// Bytes of a network of cells that are this operation from input to output and nothing else; infinite where
 /// that fits no chip. Without a bound the weights of a kernel.
 double memory_bytes(const Task& task, const models::CellOp& op) {
-  if (!task.bound) return op == models::Op::kConv3x3 ? 9 : models::is_convolution(op) ? 1 : 0;
+  if (!task.bound) return op.op == models::Op::kConv3x3 ? 9 : models::is_convolution(op) ? 1 : 0;
   Candidate candidate;
   candidate.cell1[0][3] = candidate.cell2[0][3] = op;
   for (const Axis& axis : task.space.axes) candidate.choices.emplace_back(axis.name, axis.values.front());

@@ -118,6 +118,13 @@ class CellReader {
 
 }  // namespace
 
+bool is_super_cell(const CellMatrix& cell) {
+  for (const auto& row : cell)
+    for (const CellOp& edge : row)
+      if (edge.also != 0) return true;
+  return false;
+}
+
 std::vector<CellOp> operations(const CellOp& edge) {
   std::vector<CellOp> result;
   for (int op = 0; op < static_cast<int>(edge.op); ++op)

@@ -28,7 +28,8 @@ constexpr bool operator==(const CellOp& a, const CellOp& b) {
   return a.op == b.op && a.threshold == b.threshold && a.also == b.also;
 }
 constexpr bool operator!=(const CellOp& a, const CellOp& b) { return !(a == b); }
-constexpr bool operator==(const CellOp& a, Op b) { return a == CellOp(b); }
+/// Whether the operation is `b`, whatever its threshold.
+constexpr bool operator==(const CellOp& a, Op b) { return a.op == b; }
 constexpr bool operator!=(const CellOp& a, Op b) { return !(a == b); }
 /// As their texts: by operation, then by threshold.
 constexpr bool operator<(const CellOp& a, const CellOp& b) {
@@ -37,6 +38,8 @@ constexpr bool operator<(const CellOp& a, const CellOp& b) {
   return a.also < b.also;
 }
 constexpr bool is_convolution(Op op) { return op == Op::kConv1x1 || op == Op::kConv3x3; }
+/// Whether several operations lie on one edge somewhere: such a cell is only scored.
+bool is_super_cell(const std::array<std::array<CellOp, 4>, 4>& cell);
 /// All operations on an edge, by number; only those of a super-cell have more than one.
 std::vector<CellOp> operations(const CellOp& edge);
 

@@ -124,6 +124,12 @@ void Search::score_waiting(StageProgress& progress) {
                 trial.scores = result.scores;
                 trial.state = TrialState::kWaiting;
                 trial.stage = Stage::kProvisional;
+                const Candidate candidate = parse_candidate(trial.genotype, "study");
+                if (models::is_super_cell(candidate.cell1) || models::is_super_cell(candidate.cell2)) {
+                  trial.state = TrialState::kPruned;
+                  trial.stage = Stage::kScore;
+                  trial.reason = "a super-cell, which is only scored";
+                }
                 if (!result.score) {
                   trial.state = TrialState::kPruned;
                   trial.stage = Stage::kScore;

@@ -18,7 +18,7 @@
 #include "models/train.h"
 #include "nas/candidate.h"
 #include "nas/job.h"
-#include "nas/sahd.h"
+#include "nas/score.h"
 #include "traces/nir.h"
 #include "traces/spike_trace.h"
 #include "traces/support/error.h"

@@ -181,7 +181,9 @@ class SnasnetBuilder {
             else
               b_.go_on_from(known->second);
             // A super-cell's second convolution on an edge is told apart by its kernel.
-            const bool second = op.op != edge.op && is_convolution(edge);
+            const bool both =
+                edge.op == Op::kConv3x3 || (edge.also >> static_cast<int>(Op::kConv3x3) & 1) != 0;
+            const bool second = op.op == Op::kConv1x1 && both;
             const std::string layer =
                 name + (backward ? ".back" : ".conv") + pair_text(from, to) + (second ? ".1x1" : "");
             const std::string module = name +

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -10,11 +11,9 @@
 #include <set>
 #include <utility>
 
-#include "models/batches.h"
+#include "models/instruction_sets.h"
 #include "models/networks.h"
-#include "models/threads.h"
 #include "traces/support/error.h"
-#include "traces/support/random.h"
 
 namespace spikeloop::nas {
 namespace {
@@ -67,98 +66,107 @@ SahdKernel::LogDet factorise(Matrix m, std::vector<double>* right) {
 struct BitRows {
   std::int64_t rows = 0, words = 0;
   std::vector<std::uint64_t> bits;
-  const std::uint64_t* row(std::int64_t i) const { return bits.data() + i * words; }
 };
+
+constexpr std::int64_t kChunk = 8;  ///< words of a vector; rows are padded with zeros to whole chunks
+
+/// counts[i]: bits of row i. distances[i * rows + j], i < j: bits in which rows i and j differ.
+SPIKELOOP_INLINE void count_bits_by(const BitRows& packed, std::int64_t* counts, std::int64_t* distances) {
+  const std::int64_t rows = packed.rows, words = packed.words;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::uint64_t* a = packed.bits.data() + i * words;
+    std::int64_t own = 0;
+    for (std::int64_t w = 0; w < words; ++w) own += __builtin_popcountll(a[w]);
+    counts[i] = own;
+    for (std::int64_t j = i + 1; j < rows; ++j) {
+      const std::uint64_t* b = packed.bits.data() + j * words;
+      std::array<std::int64_t, kChunk> differ{};
+      for (std::int64_t w = 0; w < words; w += kChunk) {
+        for (std::int64_t k = 0; k < kChunk; ++k)
+          differ[static_cast<std::size_t>(k)] += __builtin_popcountll(a[w + k] ^ b[w + k]);
+      }
+      std::int64_t sum = 0;
+      for (const std::int64_t part : differ) sum += part;
+      distances[i * rows + j] = sum;
+    }
+  }
+}
+
+// Counting bits is most of the work: worth an instruction where the machine has one.
+#if defined(__x86_64__) && defined(__GNUC__)
+__attribute__((target("avx512f,avx512vpopcntdq"))) void count_bits_avx512(const BitRows& packed,
+                                                                          std::int64_t* counts,
+                                                                          std::int64_t* distances) {
+  count_bits_by(packed, counts, distances);
+}
+__attribute__((target("popcnt"))) void count_bits_popcnt(const BitRows& packed, std::int64_t* counts,
+                                                         std::int64_t* distances) {
+  count_bits_by(packed, counts, distances);
+}
+void count_bits(const BitRows& packed, std::int64_t* counts, std::int64_t* distances) {
+  if (__builtin_cpu_supports("avx512vpopcntdq")) return count_bits_avx512(packed, counts, distances);
+  if (__builtin_cpu_supports("popcnt")) return count_bits_popcnt(packed, counts, distances);
+  count_bits_by(packed, counts, distances);
+}
+#else
+void count_bits(const BitRows& packed, std::int64_t* counts, std::int64_t* distances) {
+  count_bits_by(packed, counts, distances);
+}
+#endif
+
+/// Bits that are set in some rows but not in all.
+std::int64_t count_varying(const BitRows& packed) {
+  std::int64_t count = 0;
+  for (std::int64_t w = 0; w < packed.words; ++w) {
+    std::uint64_t some = 0, all = ~std::uint64_t{0};
+    for (std::int64_t i = 0; i < packed.rows; ++i) {
+      const std::uint64_t word = packed.bits[static_cast<std::size_t>(i * packed.words + w)];
+      some |= word;
+      all &= word;
+    }
+    count += __builtin_popcountll(some & ~all);
+  }
+  return count;
+}
+
+/// 64 values as bits: as bytes first, which compilers vectorise; the product then collects the low bits of
+/// eight.
+template <class T>
+std::uint64_t bits_of(const T* values) {
+  std::array<std::uint8_t, 64> bytes;
+  for (std::size_t j = 0; j < 64; ++j) bytes[j] = static_cast<std::uint8_t>(values[j] != T(0));
+  std::uint64_t bits = 0;
+  for (std::size_t b = 0; b < 8; ++b) {
+    std::uint64_t eight = 0;
+    for (std::size_t k = 0; k < 8; ++k) eight |= std::uint64_t{bytes[8 * b + k]} << (8 * k);
+    bits |= ((eight * 0x0102040810204080ULL) >> 56) << (8 * b);
+  }
+  return bits;
+}
 
 template <class T>
 BitRows pack(const T* data, std::int64_t rows, std::int64_t n) {
-  BitRows packed{rows, (n + 63) / 64, {}};
+  BitRows packed{rows, (n + 64 * kChunk - 1) / (64 * kChunk) * kChunk, {}};
   packed.bits.assign(static_cast<std::size_t>(packed.rows * packed.words), 0);
   for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < n; ++j) {
-      if (data[i * n + j] != T(0))
-        packed.bits[static_cast<std::size_t>(i * packed.words + j / 64)] |= std::uint64_t{1} << (j % 64);
-    }
+    const T* row = data + i * n;
+    std::uint64_t* word = packed.bits.data() + i * packed.words;
+    std::int64_t begin = 0;
+    for (; begin + 64 <= n; begin += 64) *word++ = bits_of(row + begin);
+    if (begin == n) continue;
+    std::array<T, 64> rest{};
+    std::copy(row + begin, row + n, rest.begin());
+    *word = bits_of(rest.data());
   }
   return packed;
 }
 
-std::int64_t count_ones(const std::uint64_t* a, std::int64_t words) {
-  std::int64_t count = 0;
-  for (std::int64_t w = 0; w < words; ++w) count += __builtin_popcountll(a[w]);
-  return count;
-}
-
-std::int64_t hamming(const std::uint64_t* a, const std::uint64_t* b, std::int64_t words) {
-  std::int64_t count = 0;
-  for (std::int64_t w = 0; w < words; ++w) count += __builtin_popcountll(a[w] ^ b[w]);
-  return count;
-}
-
-/// `count` different records of `n`, chosen by this seed (a partial Fisher-Yates shuffle).
-std::vector<std::int64_t> choose(std::int64_t n, std::int64_t count, std::uint64_t seed) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) order[static_cast<std::size_t>(i)] = i;
-  RandomStream random(seed);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto other = i + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(n - i)));
-    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(other)]);
-  }
-  order.resize(static_cast<std::size_t>(count));
-  return order;
-}
-
-}  // namespace
-
-void SahdKernel::add(const at::Tensor& spikes) {
-  const at::Tensor x = spikes.detach().flatten(1).cpu().contiguous();
-  const std::int64_t batch = x.size(0), n = x.size(1);
-  if (distance_.defined() && distance_.size(0) != batch) {
-    throw InputError("SAHD kernel", "batch", std::to_string(batch) + " samples",
-                     std::to_string(distance_.size(0)) + " as in the calls before");
-  }
-  if (!distance_.defined()) distance_ = at::zeros({batch, batch}, at::kDouble);
-  BitRows rows;
-  if (x.scalar_type() == at::kDouble) {
-    rows = pack(x.data_ptr<double>(), batch, n);
-  } else if (x.scalar_type() == at::kFloat) {
-    rows = pack(x.data_ptr<float>(), batch, n);
-  } else {
-    const at::Tensor bytes = x.ne(0).to(at::kByte);
-    rows = pack(bytes.data_ptr<std::uint8_t>(), batch, n);
-  }
-  const auto size = static_cast<double>(n);
-  std::vector<double> mean(static_cast<std::size_t>(batch));
-  for (std::int64_t i = 0; i < batch; ++i) {
-    mean[static_cast<std::size_t>(i)] = static_cast<double>(count_ones(rows.row(i), rows.words)) / size;
-  }
-  auto* d = distance_.data_ptr<double>();
-  for (std::int64_t i = 0; i < batch; ++i) {
-    for (std::int64_t j = i + 1; j < batch; ++j) {
-      const double si = mean[static_cast<std::size_t>(i)], sj = mean[static_cast<std::size_t>(j)];
-      const double expected = size * (si * (1 - sj) + (1 - si) * sj);
-      const double term =
-          0.5 / (expected + 1e-3) * static_cast<double>(hamming(rows.row(i), rows.row(j), rows.words));
-      d[i * batch + j] += term;
-      d[j * batch + i] += term;
-    }
-  }
-  sum_n_ += size;
-  ++calls_;
-}
-
-at::Tensor SahdKernel::kernel() const {
-  if (calls_ == 0) throw InputError("SAHD kernel", "kernel", "no LIF call", "at least one");
-  return (sum_n_ - distance_) / static_cast<double>(calls_);
-}
-
-SahdKernel::LogDet SahdKernel::log_det() const {
-  if (calls_ == 0) throw InputError("SAHD kernel", "log-determinant", "no LIF call", "at least one");
-  const std::int64_t n = distance_.size(0);
-  const auto calls = static_cast<double>(calls_);
-  Matrix d{n, {}};
-  const auto* sum = distance_.data_ptr<double>();
-  d.a.assign(sum, sum + n * n);
+/// log|det| and sign of N 11^T - D.
+SahdKernel::LogDet log_det_of(const std::vector<double>& sums, std::int64_t n, double sum_n,
+                              std::int64_t calls_count) {
+  if (calls_count == 0) throw InputError("SAHD kernel", "log-determinant", "no LIF call", "at least one");
+  const auto calls = static_cast<double>(calls_count);
+  Matrix d{n, sums};
   for (std::int64_t i = 0; i < n; ++i) {
     for (std::int64_t j = 0; j < n; ++j) {
       // Distance 0 means the same spikes in every call: two equal rows of K.
@@ -167,9 +175,9 @@ SahdKernel::LogDet SahdKernel::log_det() const {
     }
   }
   // K = N 11^T - D, so det K = det(-D) (1 - N 1^T D^-1 1).
-  const double constant = sum_n_ / calls;
+  const double constant = sum_n / calls;
   std::vector<double> ones(static_cast<std::size_t>(n), 1.0);
-  LogDet result = factorise(d, &ones);
+  SahdKernel::LogDet result = factorise(d, &ones);
   if (result.sign == 0) {  // D is singular, which K need not be (a single sample)
     for (double& value : d.a) value = constant - value;
     return factorise(d, nullptr);
@@ -183,6 +191,86 @@ SahdKernel::LogDet SahdKernel::log_det() const {
   result.value += std::log(std::abs(factor));
   return result;
 }
+
+}  // namespace
+
+void SahdKernel::add(const at::Tensor& spikes, std::int64_t calls) {
+  at::Tensor x = spikes.detach().cpu();
+  if (x.scalar_type() != at::kDouble && x.scalar_type() != at::kFloat) x = x.ne(0).to(at::kByte);
+  const std::int64_t batch = x.size(0), n = x.numel() / std::max<std::int64_t>(batch, 1);
+  if (calls_ > 0 && batch_ != batch) {
+    throw InputError("SAHD kernel", "batch", std::to_string(batch) + " samples",
+                     std::to_string(batch_) + " as in the calls before");
+  }
+  batch_ = batch;
+  const auto entries = static_cast<std::size_t>(batch * batch);
+  distance_.resize(entries);
+  hamming_.resize(entries);
+  // The order of neurons is nothing to a distance: channels-last samples are taken as they lie.
+  if (!(x.is_non_overlapping_and_dense() && (batch == 1 || x.stride(0) == n))) x = x.contiguous();
+  const BitRows rows = x.scalar_type() == at::kDouble  ? pack(x.data_ptr<double>(), batch, n)
+                       : x.scalar_type() == at::kFloat ? pack(x.data_ptr<float>(), batch, n)
+                                                       : pack(x.data_ptr<std::uint8_t>(), batch, n);
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(batch)), distances(entries);
+  count_bits(rows, counts.data(), distances.data());
+  const auto size = static_cast<double>(n), times = static_cast<double>(calls);
+  double rate = 0;
+  for (std::int64_t i = 0; i < batch; ++i) {
+    const double si = static_cast<double>(counts[static_cast<std::size_t>(i)]) / size;
+    rate += si / static_cast<double>(batch);
+    for (std::int64_t j = i + 1; j < batch; ++j) {
+      const auto upper = static_cast<std::size_t>(i * batch + j);
+      const auto lower = static_cast<std::size_t>(j * batch + i);
+      const double sj = static_cast<double>(counts[static_cast<std::size_t>(j)]) / size;
+      const double expected = size * (si * (1 - sj) + (1 - si) * sj);
+      const auto differ = static_cast<double>(distances[upper]);
+      const double term = times * (0.5 / (expected + 1e-3) * differ);
+      distance_[upper] += term;
+      distance_[lower] += term;
+      hamming_[upper] += times * differ;
+      hamming_[lower] += times * differ;
+    }
+  }
+  rates_ += times * rate;
+  active_ += times * static_cast<double>(count_varying(rows)) / size;
+  sum_n_ += times * size;
+  calls_ += calls;
+}
+
+void SahdKernel::add(const SahdKernel& other) {
+  if (other.calls_ == 0) return;
+  if (calls_ == 0) {
+    *this = other;
+    return;
+  }
+  if (batch_ != other.batch_) {
+    throw InputError("SAHD kernel", "batch", std::to_string(other.batch_) + " samples",
+                     std::to_string(batch_) + " as in the calls before");
+  }
+  for (std::size_t i = 0; i < distance_.size(); ++i) {
+    distance_[i] += other.distance_[i];
+    hamming_[i] += other.hamming_[i];
+  }
+  sum_n_ += other.sum_n_;
+  rates_ += other.rates_;
+  active_ += other.active_;
+  calls_ += other.calls_;
+}
+
+at::Tensor SahdKernel::kernel() const {
+  if (calls_ == 0) throw InputError("SAHD kernel", "kernel", "no LIF call", "at least one");
+  at::Tensor k = at::empty({batch_, batch_}, at::kDouble);
+  for (std::int64_t i = 0; i < batch_ * batch_; ++i)
+    k.data_ptr<double>()[i] = (sum_n_ - distance_[static_cast<std::size_t>(i)]) / static_cast<double>(calls_);
+  return k;
+}
+
+SahdKernel::LogDet SahdKernel::log_det() const { return log_det_of(distance_, batch_, sum_n_, calls_); }
+SahdKernel::LogDet SahdKernel::hamming_log_det() const {
+  return log_det_of(hamming_, batch_, sum_n_, calls_);
+}
+double SahdKernel::firing_rate() const { return rates_ / static_cast<double>(calls_); }
+double SahdKernel::active_share() const { return active_ / static_cast<double>(calls_); }
 
 models::NeuronObserver in_released_order(const models::SnasnetSpec& spec, models::NeuronObserver told) {
   struct Timestep {
@@ -203,54 +291,6 @@ models::NeuronObserver in_released_order(const models::SnasnetSpec& spec, models
     }
     step->seen.clear();
   };
-}
-
-Score score_network(const models::SnasnetSpec& spec, const models::Dataset& dataset,
-                    const ScoreOptions& options) {
-  const auto& samples = models::size_of(dataset.train) > 0 ? dataset.train : dataset.test;
-  const std::int64_t available = models::size_of(samples);
-  if (options.batch < 1 || options.batch > available) {
-    throw InputError(dataset.name, "scoring batch", std::to_string(options.batch),
-                     "1 to " + std::to_string(available) + " images");
-  }
-  if (options.repeats < 1) {
-    throw InputError(dataset.name, "scoring repeats", std::to_string(options.repeats), "at least 1");
-  }
-  const models::ThreadCount one_thread(1);  // sums in one order
-  const at::NoGradGuard no_grad;
-  models::SnasnetSpec without_dropout = spec;
-  without_dropout.dropout = 0;
-  models::GraphNet net(models::snasnet(without_dropout), options.seed);
-  net->stepwise = true;
-  net->to(at::kDouble);
-  net->train();
-  Score score;
-  score.lif_modules = static_cast<std::int64_t>(models::released_lifs(spec).size());
-  for (const auto* cell : {&spec.cell1, &spec.cell2}) {
-    for (const auto& row : *cell) {
-      score.convolutions += std::count(row.begin(), row.end(), models::Op::kConv1x1) +
-                            std::count(row.begin(), row.end(), models::Op::kConv3x3);
-    }
-  }
-  double rate = 0;
-  std::int64_t calls = 0;
-  for (int repeat = 0; repeat < options.repeats; ++repeat) {
-    SahdKernel kernel;
-    net->observer =
-        in_released_order(spec, [&](const std::string&, int, const at::Tensor& spikes, const at::Tensor&) {
-          kernel.add(spikes);
-          rate += spikes.mean().item<double>();
-          ++calls;
-        });
-    const std::uint64_t stream =
-        derive_seed(derive_seed(options.seed, 0x5a4d), static_cast<unsigned>(repeat));
-    const auto batch = models::read_batch(dataset, *samples, choose(available, options.batch, stream));
-    net->forward(batch.input.to(at::kDouble));
-    score.sahd += kernel.log_det().value / options.repeats;
-  }
-  net->observer = nullptr;
-  score.firing_rate = rate / static_cast<double>(calls);
-  return score;
 }
 
 }  // namespace spikeloop::nas

@@ -11,14 +11,18 @@
 /// Sparsity-aware Hamming distance score (Kim et al. 2022, model_snn.py:13-94), in double precision.
 namespace spikeloop::nas {
 
-/// Collects the kernel K over LIF calls of one batch:
+/// Collects what two scores and two plain statistics need over the LIF calls of one batch:
 ///   s_i = mean of x_i, E_ij = N (s_i (1-s_j) + (1-s_i) s_j), H_ij = Hamming distance,
-///   K_ij += N - 0.5 / (E_ij + 1e-3) * H_ij.
+///   SAHD     K_ij += N - 0.5 / (E_ij + 1e-3) * H_ij
+///   Hamming  K_ij += N - H_ij   (Mellor et al., ICML 2021; SNASNet's baseline "HD")
+/// Distances are counted in integers, so that the spikes' type changes nothing.
 class SahdKernel {
  public:
-  /// spikes: [B, N] or [B, ...] of 0/1, any dtype.
-  void add(const at::Tensor& spikes);
-  at::Tensor kernel() const;  ///< double [B, B], K / number of LIF calls
+  /// spikes: [B, N] or [B, ...] of 0/1, any dtype; `calls`: counts as so many LIF calls with these spikes.
+  void add(const at::Tensor& spikes, std::int64_t calls = 1);
+  /// Adds another kernel of the same batch.
+  void add(const SahdKernel& other);
+  at::Tensor kernel() const;  ///< double [B, B], SAHD's K / number of LIF calls
   struct LogDet {
     double value = 0, sign = 0;
   };
@@ -26,35 +30,20 @@ class SahdKernel {
   /// det(N 11^T - D) = det(-D) (1 - N 1^T D^-1 1). Two samples with the same spikes in every call (silent
   /// ones, say) make K singular: value -infinity, sign 0.
   LogDet log_det() const;
+  LogDet hamming_log_det() const;  ///< of the Hamming kernel
   std::int64_t calls() const { return calls_; }
+  /// Means over calls: of all spikes, and of the share of neurons that fire for some samples but not for all.
+  double firing_rate() const;
+  double active_share() const;
 
  private:
-  at::Tensor distance_;  ///< sum of 0.5 / (E + 1e-3) * H
-  double sum_n_ = 0;
-  std::int64_t calls_ = 0;
+  std::int64_t batch_ = 0, calls_ = 0;
+  std::vector<double> distance_, hamming_;  ///< [B, B], sums of 0.5 / (E + 1e-3) * H and of H
+  double sum_n_ = 0, rates_ = 0, active_ = 0;
 };
 
 /// An observer of snasnet(spec) that tells `told` of every LIF call of the released code: by its module name,
 /// in its order, where a layer stands for several modules once for each. Only for a stepwise run.
 models::NeuronObserver in_released_order(const models::SnasnetSpec& spec, models::NeuronObserver told);
-
-struct ScoreOptions {
-  std::int64_t batch = 64;
-  int repeats = 1;
-  std::uint64_t seed = 1;  ///< of the weights and the choice of images
-};
-
-struct Score {
-  double sahd = 0;                ///< mean over repeats of log|det|
-  std::int64_t lif_modules = 0;   ///< the cheap reference it largely counts
-  std::int64_t convolutions = 0;  ///< in the cells
-  double firing_rate = 0;         ///< mean over all LIF calls
-};
-
-/// Score of an untrained network: fp64 weights and activations, BatchNorm with the batch's statistics,
-/// dropout off, membranes reset before every repeat, weights and images from the seed only: same spec and
-/// seed, same score, whatever the thread count.
-Score score_network(const models::SnasnetSpec& spec, const models::Dataset& dataset,
-                    const ScoreOptions& options);
 
 }  // namespace spikeloop::nas

@@ -1,14 +1,12 @@
 #include "nas/sahd.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 #include <string>
 
-#include "models/data/shapes.h"
 #include "traces/support/error.h"
 #include "traces/support/random.h"
 
@@ -36,16 +34,6 @@ double kernel_entry(const at::Tensor& x, std::int64_t i, std::int64_t j) {
     sj += b / n;
   }
   return n - 0.5 / (n * (si * (1 - sj) + (1 - si) * sj) + 1e-3) * hamming;
-}
-
-models::SnasnetSpec spec_of(const std::string& cells) {
-  models::SnasnetSpec spec;
-  models::parse_cells(cells, "test", spec.cell1, spec.cell2);
-  spec.channels = 4;
-  spec.timesteps = 2;
-  spec.stem_stride = 2;
-  spec.hidden = 0;
-  return spec;
 }
 
 TEST(SahdKernel, EqualsTheDefinitionOverSeveralCalls) {
@@ -131,49 +119,39 @@ TEST(SahdKernel, RefusesAnotherBatchAndNoCalls) {
   EXPECT_THROW(kernel.add(at::ones({4, 10})), InputError);
 }
 
-TEST(ScoreNetwork, DependsOnSpecAndSeedOnly) {
-  const models::Dataset dataset = models::make_shapes(64, 0, 1);
-  ScoreOptions options;
-  options.batch = 16;
-  const auto spec = spec_of("0303/0030/2002/0200");
-  const Score first = score_network(spec, dataset, options);
-  const int threads = at::get_num_threads();
-  at::set_num_threads(2);
-  const Score second = score_network(spec, dataset, options);
-  EXPECT_EQ(at::get_num_threads(), 2);
-  at::set_num_threads(threads);
-  EXPECT_TRUE(std::isfinite(first.sahd));
-  EXPECT_EQ(first.sahd, second.sahd);
-  EXPECT_EQ(first.firing_rate, second.firing_rate);
-  EXPECT_EQ(first.lif_modules, 14);
-  EXPECT_EQ(first.convolutions, 12);
-  EXPECT_GT(first.firing_rate, 0);
-  EXPECT_LT(first.firing_rate, 1);
-  options.seed = 2;
-  EXPECT_NE(score_network(spec, dataset, options).sahd, first.sahd);
+TEST(SahdKernel, HammingKernelAndStatisticsAgreeWithTheirDefinitions) {
+  const at::Tensor x = random_bits(5, 700, 0.3, 7);
+  at::Tensor k = at::empty({5, 5}, at::kDouble);
+  for (int i = 0; i < 5; ++i)
+    for (int j = 0; j < 5; ++j) k[i][j] = 700 - (x[i] != x[j]).sum().item<double>();
+  SahdKernel kernel;
+  kernel.add(x, 3);  // three calls alike change neither mean nor kernel
+  EXPECT_NEAR(kernel.hamming_log_det().value, std::log(std::abs(determinant(k))), 1e-9);
+  EXPECT_NEAR(kernel.firing_rate(), x.mean().item<double>(), 1e-14);
+  const at::Tensor rate = x.mean(0);
+  EXPECT_NEAR(kernel.active_share(), ((rate > 0) & (rate < 1)).to(at::kDouble).mean().item<double>(), 1e-14);
 }
 
-TEST(ScoreNetwork, RepeatsAreIndependentAndAveraged) {
-  // Membranes are reset: the mean of two repeats lies between two different single values.
-  const models::Dataset dataset = models::make_shapes(64, 0, 1);
-  ScoreOptions options;
-  options.batch = 16;
-  const auto spec = spec_of("0003/0000/0000/0000");
-  const double one = score_network(spec, dataset, options).sahd;
-  options.repeats = 2;
-  const double two = score_network(spec, dataset, options).sahd;
-  EXPECT_NE(one, two);
-  EXPECT_NEAR(one, two, 10);
+TEST(SahdKernel, CallsAndKernelsAddUp) {
+  const at::Tensor x = random_bits(4, 130, 0.3, 7), y = random_bits(4, 65, 0.5, 8);
+  SahdKernel one, sum, part;
+  for (const auto& spikes : {x, x, y}) one.add(spikes);
+  sum.add(x, 2);
+  part.add(y);
+  sum.add(part);
+  EXPECT_EQ(sum.calls(), 3);
+  EXPECT_TRUE(at::allclose(sum.kernel(), one.kernel(), 1e-13));
+  EXPECT_NEAR(sum.log_det().value, one.log_det().value, 1e-11);
 }
 
-TEST(ScoreNetwork, BadOptionsAreRefused) {
-  const models::Dataset dataset = models::make_shapes(8, 0, 1);
-  ScoreOptions options;
-  options.batch = 9;
-  EXPECT_THROW(score_network(spec_of("0003/0000/0000/0000"), dataset, options), InputError);
-  options.batch = 8;
-  options.repeats = 0;
-  EXPECT_THROW(score_network(spec_of("0003/0000/0000/0000"), dataset, options), InputError);
+TEST(SahdKernel, OrderInMemoryDoesNotMatter) {
+  const at::Tensor x = random_bits(3, 8 * 5 * 7, 0.4, 2).view({3, 8, 5, 7});
+  SahdKernel plain, last, strided;
+  plain.add(x);
+  last.add(x.contiguous(at::MemoryFormat::ChannelsLast));
+  strided.add(at::stack({x, x}, 1).select(1, 0));
+  EXPECT_TRUE(at::equal(plain.kernel(), last.kernel()));
+  EXPECT_TRUE(at::equal(plain.kernel(), strided.kernel()));
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ constexpr bool operator==(const CellOp& a, const CellOp& b) {
   return a.op == b.op && a.threshold == b.threshold && a.also == b.also;
 }
 constexpr bool operator!=(const CellOp& a, const CellOp& b) { return !(a == b); }
-constexpr bool operator==(const CellOp& a, Op b) { return a == CellOp(b); }
+/// Whether the operation is `b`, whatever its threshold.
+constexpr bool operator==(const CellOp& a, Op b) { return a.op == b; }
 constexpr bool operator!=(const CellOp& a, Op b) { return !(a == b); }
 /// As their texts: by operation, then by threshold.
 constexpr bool operator<(const CellOp& a, const CellOp& b) {

@@ -111,12 +111,12 @@ TEST(SearchReport, CountsWhichLimitRejectedAtWhichStage) {
   const std::string text = summary(settings, trials, "", {"loop", {{0, 6, 1}, {1, 2, 2}}});
   for (const char* line :
        {"strategy loop: 2 rounds, 8 proposals, 3 of them repeats\n",
-        "  energy                      9 pJ                  0            0         1      0\n",
-        "  latency                     none                  0            0         0      0\n",
-        "  min energy                  1 pJ                  0            0         0      0\n",
-        "  min accuracy                 0.5                  0            0         2      0\n",
-        "  tiles                         64                  1            0         0      0\n",
-        "  fit                     the chip                  1            0         0      0\n",
+        "  energy                     9 pJ                  0            0         1      0\n",
+        "  latency                    none                  0            0         0      0\n",
+        "  min energy                 1 pJ                  0            0         0      0\n",
+        "  min accuracy                0.5                  0            0         2      0\n",
+        "  tiles                        64                  1            0         0      0\n",
+        "  fit                    the chip                  1            0         0      0\n",
         "  accuracy         0.75  of at least 0.5\n", "  tiles              60  of at most 64\n",
         "tiles   -50.0 %"})
     EXPECT_NE(text.find(line), std::string::npos) << line << "not in\n" << text;

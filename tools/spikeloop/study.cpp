@@ -229,10 +229,12 @@ std::string cost_text(const std::optional<nas::Costs>& costs, const std::string&
 
 /// A row per cost and a column per stage, with the error of the earlier ones against the measurement.
 void print_costs(const nas::Trial& trial, const Columns& columns) {
-  const StageCosts stages = costs_of(trial);
-  if (std::none_of(stages.begin(), stages.end(), [](const auto& stage) { return stage.second; })) return;
+  StageCosts stages = costs_of(trial);
+  stages.erase(std::remove_if(stages.begin(), stages.end(), [](const auto& stage) { return !stage.second; }),
+               stages.end());
+  if (stages.empty()) return;
   std::printf("\n%-24s", "costs");
-  for (const auto& [stage, costs] : stages) std::printf(" %22s", costs ? nas::to_string(stage) : "");
+  for (const auto& stage : stages) std::printf(" %22s", nas::to_string(stage.first));
   std::printf("\n");
   for (const std::string& field : columns.costs) {
     std::string line;

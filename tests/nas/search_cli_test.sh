@@ -39,6 +39,9 @@ wrong_input() {
   expect_refusal "unknown option" "--candidates" "${asked[@]}" --hw "$hw" --dataset shapes --cnadidates 3
   expect_refusal "no chip" "--hw" "${asked[@]}" --dataset shapes
   expect_refusal "absent chip" "absent.json" "${asked[@]}" --dataset shapes --hw absent.json
+  expect_refusal "misspelt field" "expected tiles" "${asked[@]}" --dataset shapes --hw "$hw" --limit "tile<=5"
+  expect_refusal "limit twice" "one limit of a kind" "${asked[@]}" --dataset shapes --hw "$hw" --max-energy 5uJ \
+    --limit "energy_pj<=5e6"
   expect_refusal "limit without unit" "ns, us, ms, s" "${asked[@]}" --dataset shapes --hw "$hw" --max-latency 5
   expect_refusal "absent data" "nowhere" "${asked[@]}" --hw "$hw" --dataset cifar10 --data nowhere
   expect_refusal "unknown dataset" "shapes" "${asked[@]}" --hw "$hw" --dataset shape
@@ -144,7 +147,7 @@ whole_search() {
   "$programs/spikeloop" study status one | grep -q 'candidates' || fail "study status"
   "$programs/spikeloop" study status one | grep -q '^  PRUNED     score ' || fail "study status: stage of the pruned"
   diff <("$programs/spikeloop" study best one --csv | sort) \
-    <("$programs/spikeloop" study export one | grep -E '^number|,COMPLETE,' | sort) || fail "study best --csv"
+    <("$programs/spikeloop" study export one --csv | grep -E '^number|,COMPLETE,' | sort) || fail "study best --csv"
   local what
   for what in status show; do
     expect_refusal "CSV of $what" "--csv: found it beside $what" "$programs/spikeloop" study "$what" one --csv
@@ -154,7 +157,7 @@ whole_search() {
   "$programs/spikeloop" study show one 0 | grep -q '^genotype ' || fail "study show"
   local rows
   rows=$("$programs/spikeloop" study export one --csv | wc -l)
-  [[ $rows == $(($(grep -c '"draw":' one/result.json) + 1)) ]] || fail "study export: $rows lines"
+  [[ $rows == $(($(grep -c '"round":' one/result.json) + 1)) ]] || fail "study export: $rows lines"
   cp one/result.json before.json
   expect_refusal "other settings" "training/final_epochs: 1 in the study, 2 now" \
     "$programs/spikeloop" search "${tiny[@]}" --final-epochs 2 --final-train-images 64 --out one

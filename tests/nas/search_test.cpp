@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -11,11 +10,11 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/data/shapes.h"
 #include "nas/job.h"
-#include "nas/search_report.h"
 #include "nas/settings.h"
 #include "nas/study.h"
 #include "tests/support/temporary_folder.h"
@@ -204,36 +203,47 @@ TEST(Jobs, MeasuredCostsMustBeWhole) {
   }
 }
 
-Trial measured_trial(std::int64_t number, double accuracy, double energy_pj) {
-  Trial trial;
-  trial.number = number;
-  trial.state = TrialState::kComplete;
-  trial.stage = Stage::kMeasured;
-  trial.accuracy = accuracy;
-  trial.measured = Costs{1, 1, 1, energy_pj};
-  return trial;
-}
+TEST(Jobs, AMeasurementsNumbersHaveNames) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("measurement.json");
+  std::ofstream(path) << R"({"format": "spikeloop.measurement", "version": 1, "timesteps": 3,
+    "chip": {"name": "c", "clock_mhz": 200},
+    "summary": {"samples": 2, "memory_bytes": 1, "area_um2": 2, "latency_ns": 3.5, "energy_pj": 4, "weights": 9},
+    "samples": [{"index": 0, "energy_pj": 8}], "network_on_chip": {"columns": 3, "packets": 77},
+    "totals": {"energy_pj": 8, "crossbar_reads": 5}, "energy": {"adc": {"dynamic_pj": 1.5, "leakage_pj": 0.5}},
+    "area": {"adc": 1.25}, "functional": {"accuracy": null, "agreement": 0.75, "layers": [{"clipped": 3}]},
+    "tiles": [{"layers": ["a"], "crossbars_used": 3}, {"layers": [], "crossbars_used": 0},
+              {"layers": ["b"], "crossbars_used": 4}]})";
+  const Costs costs = read_measured_costs(path);
+  EXPECT_EQ(costs.energy_pj, 4) << "of the summary, not the total";
+  for (const auto& [field, value] :
+       std::vector<std::pair<const char*, double>>{{"samples", 2},
+                                                   {"weights", 9},
+                                                   {"timesteps", 3},
+                                                   {"chip.clock_mhz", 200},
+                                                   {"tiles", 2},
+                                                   {"crossbars", 7},
+                                                   {"network_on_chip.packets", 77},
+                                                   {"totals.energy_pj", 8},
+                                                   {"energy.adc.dynamic_pj", 1.5},
+                                                   {"area.adc", 1.25},
+                                                   {"area.router", 0},
+                                                   {"functional.agreement", 0.75}})
+    EXPECT_EQ(costs.find(field), value) << field;
+  for (const char* field : {"version", "functional.accuracy", "summary.weights", "functional.layers"})
+    EXPECT_FALSE(costs.find(field)) << field;
 
-TEST(SearchReport, WinnerIsTheMostAccurateThenTheMostFrugal) {
-  std::vector<Trial> trials{measured_trial(0, 0.5, 1), measured_trial(1, 0.6, 9), measured_trial(2, 0.6, 8),
-                            measured_trial(3, 0.6, 8), measured_trial(4, 0.9, 1)};
-  trials[4].state = TrialState::kInfeasible;
-  EXPECT_EQ(winner(trials, false)->number, 2);
-  EXPECT_EQ(winner(trials, true)->number, 2) << "none was trained for longer";
-  trials[0].stage = Stage::kFinal;
-  trials[0].final_accuracy = 0.55;
-  trials[0].final_measured = Costs{1, 1, 1, 1};
-  EXPECT_EQ(winner(trials, true)->number, 0);
-  EXPECT_FALSE(winner({}, false));
-}
-
-TEST(SearchReport, RankCorrelationByHand) {
-  EXPECT_FALSE(rank_correlation({1, 2}, {1, 2}));
-  EXPECT_FALSE(rank_correlation({1, 1, 1}, {1, 2, 3}));
-  EXPECT_DOUBLE_EQ(*rank_correlation({1, 5, 9}, {-1, 0, 70}), 1);
-  EXPECT_DOUBLE_EQ(*rank_correlation({1, 5, 9}, {3, 2, 1}), -1);
-  // Ranks 0 1 2 3 against 0.5 0.5 2 3: covariance 4.5, variances 5 and 4.5.
-  EXPECT_NEAR(*rank_correlation({1, 2, 3, 4}, {7, 7, 8, 9}), 4.5 / std::sqrt(5 * 4.5), 1e-12);
+  // Every field of a result comes back, and its accuracy is one.
+  EvaluationResult result;
+  result.job_sha256 = "1";
+  result.costs = costs;
+  result.accuracy = 0.5;
+  write_result(folder.file("result.json"), result);
+  const auto read = read_result(folder.file("result.json"), "1");
+  ASSERT_TRUE(read && read->costs);
+  EXPECT_EQ(read->costs->find("crossbars"), 7);
+  EXPECT_EQ(read->costs->find("accuracy"), 0.5);
+  EXPECT_FALSE(read->costs->fields.count("energy_pj"));
 }
 
 TEST(SearchFlow, SameResultWhateverTheNumberOfJobs) {

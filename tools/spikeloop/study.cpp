@@ -5,10 +5,12 @@
 #include <boost/program_options/value_semantic.hpp>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -69,13 +71,13 @@ std::string csv_quoted(const std::string& text) {
 
 using Field = std::pair<std::string, std::string>;
 
-using StageCosts = std::vector<std::pair<const char*, std::optional<nas::Costs>>>;
+using StageCosts = std::vector<std::pair<nas::Stage, std::optional<nas::Costs>>>;
 
 StageCosts costs_of(const nas::Trial& trial) {
-  return {{"bound", trial.bound},
-          {"provisional", trial.provisional},
-          {"measured", trial.measured},
-          {"final", trial.final_measured}};
+  return {{nas::Stage::kBound, trial.bound},
+          {nas::Stage::kProvisional, trial.provisional},
+          {nas::Stage::kMeasured, trial.measured},
+          {nas::Stage::kFinal, trial.final_measured}};
 }
 
 /// Names of what some trials have and others don't, so that every row has the same columns.
@@ -123,7 +125,7 @@ std::vector<Field> fields_of(const nas::Trial& trial, const Columns& columns) {
   std::vector<Field> fields = facts_of(trial, columns);
   for (const auto& [stage, costs] : costs_of(trial))
     for (const std::string& field : columns.costs)
-      fields.emplace_back(std::string(stage) + '_' + field,
+      fields.emplace_back(std::string(nas::to_string(stage)) + '_' + field,
                           costs ? text_of(costs->find(field)) : std::string());
   return fields;
 }
@@ -211,24 +213,34 @@ const nas::Trial& trial_of(const std::vector<nas::Trial>& trials, const std::str
       trials.empty() ? "a study with candidates" : "0 to " + std::to_string(trials.back().number));
 }
 
+/// "231.1 uJ (-6.5 %)": with the error against `measured` where that is known.
+std::string cost_text(const std::optional<nas::Costs>& costs, const std::string& field,
+                      const std::optional<nas::Costs>& measured) {
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  if (!costs || !costs->find(field)) return "";
+  const double value = costs->find(field).value_or(kUnknown);
+  const double truth = measured ? measured->find(field).value_or(kUnknown) : kUnknown;
+  const std::string text = nas::format_field(field, value);
+  if (std::isnan(truth)) return text;
+  std::array<char, 48> error{};
+  std::snprintf(error.data(), error.size(), " (%+.1f %%)", 100 * nas::relative_error(value, truth));
+  return text + error.data();
+}
+
 /// A row per cost and a column per stage, with the error of the earlier ones against the measurement.
 void print_costs(const nas::Trial& trial, const Columns& columns) {
-  const StageCosts stages = costs_of(trial);
-  if (std::none_of(stages.begin(), stages.end(), [](const auto& stage) { return stage.second; })) return;
+  StageCosts stages = costs_of(trial);
+  stages.erase(std::remove_if(stages.begin(), stages.end(), [](const auto& stage) { return !stage.second; }),
+               stages.end());
+  if (stages.empty()) return;
   std::printf("\n%-24s", "costs");
-  for (const auto& [stage, costs] : stages) std::printf(" %22s", costs ? stage : "");
+  for (const auto& stage : stages) std::printf(" %22s", nas::to_string(stage.first));
   std::printf("\n");
   for (const std::string& field : columns.costs) {
     std::string line;
-    for (std::size_t i = 0; i < stages.size(); ++i) {
-      const auto value = stages[i].second ? stages[i].second->find(field) : std::nullopt;
-      const auto measured = trial.measured ? trial.measured->find(field) : std::nullopt;
-      std::string text = value ? nas::format_field(field, *value) : "";
-      std::array<char, 48> error{};
-      if (value && measured && i < 2)
-        std::snprintf(error.data(), error.size(), " (%+.1f %%)",
-                      100 * nas::relative_error(*value, *measured));
-      text += error.data();
+    for (const auto& [stage, costs] : stages) {
+      const bool estimate = stage < nas::Stage::kMeasured;
+      const std::string text = cost_text(costs, field, estimate ? trial.measured : std::nullopt);
       line += ' ' + std::string(22 - std::min<std::size_t>(22, text.size()), ' ') + text;
     }
     std::printf("%-24s%s\n", field.c_str(), line.c_str());

@@ -58,14 +58,6 @@ void set_network(const Table& table, TableBench& bench) {
 
 bool meets(const Limits& limits, const Costs& costs) { return exceeded(limits, costs).empty(); }
 
-/// The limits that a strategy looks at.
-Limits seen_by(const Strategy& strategy, const Limits& limits) {
-  if (strategy.limits == LimitsSeen::kAll) return limits;
-  Limits seen;
-  if (strategy.limits == LimitsSeen::kMemory) seen.memory_bytes = limits.memory_bytes;
-  return seen;
-}
-
 Candidate candidate_of(const TableRow& row) {
   const models::CellMatrix form = canonical(row.cell);
   return {form, form, {}};
@@ -185,7 +177,7 @@ void require_playable(const Strategy& strategy, const std::string& place) {
 
 TableRun play(const TableBench& bench, const Strategy& strategy, std::int64_t evaluations,
               std::uint64_t seed) {
-  const Limits seen = seen_by(strategy, bench.limits);
+  const Limits seen = limits_of(bench.limits, strategy.limits);
   const auto entry_of = [&](const Candidate& candidate) -> const TableEntry* {
     const auto it = bench.entries.find(to_text(candidate));
     return it == bench.entries.end() ? nullptr : &it->second;

@@ -18,10 +18,8 @@ std::string fixed(const std::optional<double>& value) {
 
 std::string limits_text(const Limits& limits) {
   std::string text;
-  for (const Cost cost : kAllCosts)
-    if (limits.get(cost))
-      text += (text.empty() ? "" : ", ") + std::string(name(cost)) +
-              " <= " + format_cost(cost, *limits.get(cost));
+  for (const Limit& limit : limits)
+    text += (text.empty() ? "" : ", ") + name(limit) + " <= " + format_field(limit.field, limit.value);
   return text.empty() ? "none" : text;
 }
 
@@ -139,7 +137,7 @@ std::string bench_json(const TableBench& bench, std::int64_t evaluations, std::u
       {"best", {{"id", bench.best_id}, {"cell", bench.best_text}, {"test_acc_percent", bench.best_test_acc}}},
       {"strategies", nlohmann::json::array()}};
   for (const Cost cost : kAllCosts)
-    if (bench.limits.get(cost)) json["limits"][unit_key(cost)] = *bench.limits.get(cost);
+    if (const auto limit = limit_of(bench.limits, cost)) json["limits"][unit_key(cost)] = *limit;
   for (const StrategyRuns& strategy : played) {
     nlohmann::json runs = nlohmann::json::array();
     for (const TableRun& run : strategy.runs) runs.push_back(json_of(bench, run));

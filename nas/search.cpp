@@ -16,14 +16,6 @@
 
 namespace spikeloop::nas {
 
-Limits limits_of(const Limits& limits, LimitsSeen seen) {
-  Limits result;
-  for (const Limit& limit : limits)
-    if (seen == LimitsSeen::kAll || (seen == LimitsSeen::kMemory && limit.field == unit_key(Cost::kMemory)))
-      result.push_back(limit);
-  return result;
-}
-
 Search::Search(const SearchSettings& settings, const SearchPlaces& places, const sim::ChipConfig& chip,
                SearchData data, Study study)
     : settings_(settings),

@@ -18,9 +18,6 @@
 /// A search while it runs: explore.cpp proposes, bounds and scores, refine.cpp measures and trains.
 namespace spikeloop::nas {
 
-/// Those limits that a strategy looks at before it spends a score.
-Limits limits_of(const Limits& limits, LimitsSeen seen);
-
 /// What the search itself needs of the dataset.
 struct SearchData {
   std::string name, sha256;

@@ -7,6 +7,14 @@
 
 namespace spikeloop::nas {
 
+Limits limits_of(const Limits& limits, LimitsSeen seen) {
+  Limits result;
+  for (const Limit& limit : limits)
+    if (seen == LimitsSeen::kAll || (seen == LimitsSeen::kMemory && limit.field == unit_key(Cost::kMemory)))
+      result.push_back(limit);
+  return result;
+}
+
 void History::add(Observation observation) {
   if (observation.fitness) ++finished_;
   by_text_[to_text(observation.candidate)] = seen_.size();

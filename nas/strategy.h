@@ -50,6 +50,7 @@ struct Task {
 
 /// Which limits a strategy looks at before it spends a score. Measurements are held to all of them.
 enum class LimitsSeen { kNone, kMemory, kAll };
+Limits limits_of(const Limits& limits, LimitsSeen seen);
 
 struct Strategy {
   const char* name;

@@ -91,8 +91,10 @@ int bench_search_command(const std::vector<std::string>& arguments) {
   nas::Limits limits;
   for (const LimitOption& limit : kLimitOptions) {
     if (!line.given(limit.option)) continue;
-    limits.set(limit.cost,
-               nas::parse_cost(limit.cost, line.required(limit.option), std::string("--") + limit.option));
+    const std::string option = std::string("--") + limit.option;
+    nas::add(limits,
+             nas::at_most(limit.cost, nas::parse_cost(limit.cost, line.required(limit.option), option)),
+             option);
   }
   require_different({{"--table", table_file}, {"--json", json}});
   if (!json.empty()) require_writable(json, "--json");

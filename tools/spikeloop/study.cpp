@@ -284,8 +284,7 @@ void export_to_optuna(const nas::Study& study, const std::string& path, const st
   const auto folder = std::filesystem::absolute(path).lexically_normal().parent_path().filename();
   optuna.name = "spikeloop-" + folder.string();
   optuna.settings_json = study.settings_json();
-  optuna.space.cell_type = settings.cell_type;
-  optuna.space.shared_cell = settings.shared_cell;
+  optuna.space = settings.space;
   optuna.limits = settings.limits;
   const std::vector<nas::Trial> trials = study.trials();
   nas::export_optuna(file, optuna, trials, study.timings());

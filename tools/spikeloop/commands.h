@@ -15,6 +15,7 @@ int trace_command(const std::vector<std::string>& arguments);
 int datasets_command(const std::vector<std::string>& arguments);
 int verify_command(const std::vector<std::string>& arguments);
 int study_command(const std::vector<std::string>& arguments);
+int score_study_command(const std::vector<std::string>& arguments);
 int evaluate_command(const std::vector<std::string>& arguments);  ///< hidden: what a search starts
 
 }  // namespace spikeloop::tools

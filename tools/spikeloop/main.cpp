@@ -22,7 +22,7 @@ struct Command {
   const char* text;  ///< nullptr: not listed
 };
 
-constexpr std::array<Command, 12> kCommands{{
+constexpr std::array<Command, 13> kCommands{{
     {"search", search_command, "search a network for a chip: propose, score, train, measure, pick"},
     {"train", train_command, "train one network"},
     {"test", test_command, "how well a network does: accuracy, confusions, firing rates"},
@@ -33,6 +33,7 @@ constexpr std::array<Command, 12> kCommands{{
     {"study", study_command, "look into a search's study: status, best, show, export"},
     {"score-study", score_study_command, "how well scores rank cells whose accuracy is published"},
     {"sweep", sweep, "measure a network on many variants of a chip"},
+    {"bench-search", bench_search_command, "play search strategies against a table of trained cells"},
     {"verify", verify_command, "check this build against reference values of the released SNASNet"},
     {"evaluate", evaluate_command, nullptr},
 }};
@@ -42,10 +43,10 @@ void print_help(std::ostream& out) {
   for (const Command& command : kCommands) {
     if (command.text == nullptr) continue;
     const std::string name = command.name;
-    out << "  " << name << std::string(13 - name.size(), ' ') << command.text << '\n';
+    out << "  " << name << std::string(14 - name.size(), ' ') << command.text << '\n';
   }
-  out << "  help         this text; spikeloop COMMAND --help says more\n"
-         "  version      print the version\n\n"
+  out << "  help          this text; spikeloop COMMAND --help says more\n"
+         "  version       print the version\n\n"
          "The chip alone, without LibTorch: spikeloop-sim --help\n"
          "Exit codes: 0 done, 1 without the wished result or failed, 2 wrong input\n";
 }

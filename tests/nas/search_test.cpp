@@ -49,6 +49,7 @@ SearchSettings small_settings() {
   settings.candidates = 12;
   settings.train = 3;
   settings.seed = 5;
+  settings.strategy = "snasnet";
   return settings;
 }
 

@@ -17,6 +17,7 @@ Trial measured_trial(std::int64_t number, double accuracy, double energy_pj) {
   Trial trial;
   trial.number = number;
   trial.state = TrialState::kComplete;
+  trial.genotype = "0003/0000/0000/0000|0003/0000/0000/0000";
   trial.stage = Stage::kMeasured;
   trial.accuracy = accuracy;
   trial.measured = Costs{1, 1, 1, energy_pj};
@@ -70,6 +71,7 @@ TEST(SearchReport, ParetoFrontByHand) {
 Trial rejected(std::int64_t number, Stage stage, const std::string& limits) {
   Trial trial;
   trial.number = number;
+  trial.genotype = "0003/0000/0000/0000|0003/0000/0000/0000";
   trial.state = TrialState::kInfeasible;
   trial.stage = stage;
   trial.limits_exceeded = limits;

@@ -335,6 +335,7 @@ TEST(SearchFlow, BoundsRejectBeforeAnythingIsScored) {
   const TemporaryFolder folder;
   install_fake_programs(folder.file("programs"));
   SearchSettings settings = small_settings();
+  settings.strategy = "loop";
   settings.candidates = 3;
   settings.train = 1;
   settings.limits = {at_most(Cost::kLatency, 1)};

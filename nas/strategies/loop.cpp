@@ -133,7 +133,7 @@ std::vector<Candidate> most_promising(const Task& task, const History& history,
     seen_features.push_back(features[pool.size() + values.size() - 1]);
   }
   features.resize(pool.size());
-  Surrogate surrogate(seen_features, values);
+  Surrogate surrogate(task.space, seen_features, values);
   double best = values.front();  // they are sorted
 
   struct Promise {

@@ -176,6 +176,9 @@ double winsor_floor(std::vector<double> values) {
 
 Features features_of(const Candidate& candidate, const Space& space) {
   Features features;
+  constexpr std::size_t kMostEdges = 24, kMostNumbers = 64;
+  features.edges.reserve(kMostEdges);
+  features.graph.reserve(kMostNumbers);
   add_edges(candidate.cell1, space, features.edges);
   add_graph(candidate.cell1, space, features.graph);
   if (!space.shared_cell) {

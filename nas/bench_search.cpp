@@ -46,34 +46,29 @@ models::SnasnetSpec with_cell(models::SnasnetSpec spec, const models::CellMatrix
 
 void set_network(const Table& table, TableBench& bench) {
   bench.spec = spec_of(kNetworks.front());
-  const TableRow& row = table.rows.front();
-  for (const KnownNetwork& network : kNetworks) {
-    const models::SnasnetSpec spec = spec_of(network);
-    if (network_size(with_cell(spec, row.cell)).parameters != row.params) continue;
-    bench.spec = spec;
-    bench.dataset = network.dataset;
-    return;
+  for (const TableRow& row : table.rows) {  // a published count may be wrong; the first that fits decides
+    for (const KnownNetwork& network : kNetworks) {
+      const models::SnasnetSpec spec = spec_of(network);
+      if (network_size(with_cell(spec, row.cell)).parameters != row.params) continue;
+      bench.spec = spec;
+      bench.dataset = network.dataset;
+      return;
+    }
   }
 }
 
 bool meets(const Limits& limits, const Costs& costs) { return exceeded(limits, costs).empty(); }
 
-Candidate candidate_of(const TableRow& row) {
-  const models::CellMatrix form = canonical(row.cell);
-  return {form, form, {}};
+void note_best(TableBench& bench, const models::CellMatrix& cell, const TableEntry& entry) {
+  if (!(entry.test_acc > bench.best_test_acc)) return;
+  bench.best_test_acc = entry.test_acc;
+  bench.best_id = entry.id;
+  bench.best_cell = cell;
 }
 
-/// `value` is better than what the bench knows.
-void note_best(TableBench& bench, double value, std::int64_t id, const std::string& text) {
-  if (!bench.best_text.empty() && !(value > bench.best_test_acc)) return;
-  bench.best_test_acc = value;
-  bench.best_id = id;
-  bench.best_text = text;
-}
-
-void add_published(TableBench& bench, const std::string& text, const TableEntry& row) {
-  if (meets(bench.limits, row.costs)) note_best(bench, row.test_acc, row.id, text);
-  const auto [known, is_new] = bench.entries.emplace(text, row);
+void add_published(TableBench& bench, const models::CellMatrix& cell, const TableEntry& row) {
+  if (meets(bench.limits, row.costs)) note_best(bench, cell, row);
+  const auto [known, is_new] = bench.entries.emplace(cell, row);
   TableEntry& entry = known->second;
   if (is_new) return;
   const bool cheaper = row.costs.energy_pj < entry.costs.energy_pj;
@@ -82,8 +77,8 @@ void add_published(TableBench& bench, const std::string& text, const TableEntry&
 }
 
 /// Sums until all rows are in.
-void add_canonical(TableBench& bench, const std::string& text, const TableEntry& row) {
-  const auto [known, is_new] = bench.entries.emplace(text, row);
+void add_canonical(TableBench& bench, const models::CellMatrix& cell, const TableEntry& row) {
+  const auto [known, is_new] = bench.entries.emplace(cell, row);
   if (is_new) return;
   TableEntry& entry = known->second;
   entry.id = std::min(entry.id, row.id);
@@ -137,20 +132,20 @@ TableBench table_bench(const Table& table, const Limits& limits, TableRows rows)
       continue;
     }
     if (!row.val_acc_last) ++bench.validation_of_epoch50;
-    const Candidate candidate = candidate_of(row);
+    const models::CellMatrix form = canonical(row.cell);
     TableEntry entry;
     entry.id = row.id;
     entry.val_acc = *validation;
     entry.test_acc = row.test_acc;
     const bool published = rows == TableRows::kPublished;
-    entry.costs = spikesim_costs(with_cell(bench.spec, published ? row.cell : candidate.cell1));
+    entry.costs = spikesim_costs(with_cell(bench.spec, published ? row.cell : form));
     if (published)
-      add_published(bench, to_text(candidate), entry);
+      add_published(bench, form, entry);
     else
-      add_canonical(bench, to_text(candidate), entry);
+      add_canonical(bench, form, entry);
   }
   double least_pj = std::numeric_limits<double>::infinity();
-  for (auto& [text, entry] : bench.entries) {
+  for (auto& [cell, entry] : bench.entries) {
     if (rows == TableRows::kCanonical) {
       entry.val_acc /= static_cast<double>(entry.rows);
       entry.test_acc /= static_cast<double>(entry.rows);
@@ -158,7 +153,7 @@ TableBench table_bench(const Table& table, const Limits& limits, TableRows rows)
     least_pj = std::min(least_pj, entry.costs.energy_pj);
     if (!meets(limits, entry.costs)) continue;
     ++bench.feasible_entries;
-    if (rows == TableRows::kCanonical) note_best(bench, entry.test_acc, entry.id, text);
+    if (rows == TableRows::kCanonical) note_best(bench, cell, entry);
   }
   if (bench.entries.empty())
     throw InputError(table.file, "rows", "no connected cell with a validation accuracy", "at least one");
@@ -179,7 +174,7 @@ TableRun play(const TableBench& bench, const Strategy& strategy, std::int64_t ev
               std::uint64_t seed) {
   const Limits seen = limits_of(bench.limits, strategy.limits);
   const auto entry_of = [&](const Candidate& candidate) -> const TableEntry* {
-    const auto it = bench.entries.find(to_text(candidate));
+    const auto it = bench.entries.find(candidate.cell1);
     return it == bench.entries.end() ? nullptr : &it->second;
   };
   Task task;
@@ -222,7 +217,7 @@ TableRun play(const TableBench& bench, const Strategy& strategy, std::int64_t ev
           ++run.over_limits;
         } else if (!run.found || entry->val_acc > run.found->val_acc) {
           run.found = *entry;
-          run.text = to_text(observation.candidate);
+          run.cell = observation.candidate.cell1;
         }
       }
       history.add(std::move(observation));

@@ -39,11 +39,11 @@ struct TableBench {
   std::vector<models::CellMatrix> cells;
   models::SnasnetSpec spec;  ///< of the table's networks, without cells
   std::string dataset;       ///< that its parameter counts belong to; "" for none that we know
-  std::map<std::string, TableEntry> entries;  ///< by the text of the canonical candidate
+  std::map<models::CellMatrix, TableEntry> entries;  ///< by the canonical form
   std::int64_t num_rows = 0, unconnected = 0, without_validation = 0, validation_of_epoch50 = 0;
   std::int64_t feasible_entries = 0;
-  double best_test_acc = 0;  ///< of all rows (canonical: entries) within the limits
-  std::string best_text;     ///< where that is: its candidate
+  double best_test_acc = 0;        ///< of all rows (canonical: entries) within the limits
+  models::CellMatrix best_cell{};  ///< where that is
   std::int64_t best_id = 0;
 };
 /// Throws InputError when the table has no cell within the limits.
@@ -53,7 +53,7 @@ TableBench table_bench(const Table& table, const Limits& limits, TableRows rows)
 /// the earliest of equal ones; absent: there was none.
 struct TableRun {
   std::uint64_t seed = 0;
-  std::string text;  ///< the candidate found
+  models::CellMatrix cell{};  ///< that was found
   std::optional<TableEntry> found;
   std::int64_t evaluations = 0;
   std::int64_t over_limits = 0;  ///< of these: the strategy does not look at the limit that they break

@@ -77,7 +77,7 @@ nlohmann::json json_of(const TableBench& bench, const TableRun& run) {
                       {"rejected_by_limits", run.rejected},
                       {"not_in_table", run.absent}};
   if (!run.found) return json;
-  json["cell"] = run.text;
+  json["cell"] = models::to_text(run.cell, run.cell);
   json["id"] = run.found->id;
   json["val_acc_percent"] = run.found->val_acc;
   json["test_acc_percent"] = run.found->test_acc;
@@ -108,7 +108,7 @@ std::string bench_text(const TableBench& bench, std::int64_t evaluations,
   text += "limits   " + limits_text(bench.limits) + ": met by " + number(bench.feasible_entries) + " of " +
           number(static_cast<std::int64_t>(bench.entries.size())) + " cells in the table\n";
   text += "best     " + fixed(bench.best_test_acc) + " % test accuracy, id " + number(bench.best_id) + ", " +
-          bench.best_text + '\n';
+          models::to_text(bench.best_cell, bench.best_cell) + '\n';
   text += "search   by validation accuracy; " + number(evaluations) + " evaluations at most, " +
           number(seeds) + " seeds\n\n";
   text +=
@@ -121,21 +121,23 @@ std::string bench_text(const TableBench& bench, std::int64_t evaluations,
 
 std::string bench_json(const TableBench& bench, std::int64_t evaluations, std::uint64_t seed,
                        const std::vector<StrategyRuns>& played) {
-  nlohmann::json json{
-      {"table", bench.file},
-      {"dataset", bench.dataset},
-      {"rows", to_string(bench.rows)},
-      {"evaluations", evaluations},
-      {"seed", std::to_string(seed)},
-      {"table_rows", bench.num_rows},
-      {"table_rows_unconnected", bench.unconnected},
-      {"table_rows_without_validation", bench.without_validation},
-      {"table_rows_with_validation_of_epoch_50", bench.validation_of_epoch50},
-      {"cells", bench.entries.size()},
-      {"cells_within_limits", bench.feasible_entries},
-      {"limits", nlohmann::json::object()},
-      {"best", {{"id", bench.best_id}, {"cell", bench.best_text}, {"test_acc_percent", bench.best_test_acc}}},
-      {"strategies", nlohmann::json::array()}};
+  nlohmann::json json{{"table", bench.file},
+                      {"dataset", bench.dataset},
+                      {"rows", to_string(bench.rows)},
+                      {"evaluations", evaluations},
+                      {"seed", std::to_string(seed)},
+                      {"table_rows", bench.num_rows},
+                      {"table_rows_unconnected", bench.unconnected},
+                      {"table_rows_without_validation", bench.without_validation},
+                      {"table_rows_with_validation_of_epoch_50", bench.validation_of_epoch50},
+                      {"cells", bench.entries.size()},
+                      {"cells_within_limits", bench.feasible_entries},
+                      {"limits", nlohmann::json::object()},
+                      {"best",
+                       {{"id", bench.best_id},
+                        {"cell", models::to_text(bench.best_cell, bench.best_cell)},
+                        {"test_acc_percent", bench.best_test_acc}}},
+                      {"strategies", nlohmann::json::array()}};
   for (const Cost cost : kAllCosts)
     if (const auto limit = limit_of(bench.limits, cost)) json["limits"][unit_key(cost)] = *limit;
   for (const StrategyRuns& strategy : played) {

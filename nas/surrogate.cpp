@@ -39,12 +39,19 @@ double distance(const CellOp& a, const CellOp& b) {
   return passes(a) && passes(b) ? 0.5 : 1;
 }
 
-void add_edges(const CellMatrix& cell, const Space& space, std::vector<CellOp>& edges) {
+std::uint8_t kind_of(const CellOp& op, const Space& space) {
+  if (op == Op::kZero) return 0;
+  const auto known = std::find(space.ops.begin(), space.ops.end(), op);
+  if (known == space.ops.end()) throw std::logic_error("an operation that the space does not have");
+  return static_cast<std::uint8_t>(known - space.ops.begin() + 1);
+}
+
+void add_edges(const CellMatrix& cell, const Space& space, std::vector<std::uint8_t>& edges) {
   for (std::size_t from = 0; from < cell.size(); ++from)
-    for (std::size_t to = from + 1; to < cell.size(); ++to) edges.push_back(cell[from][to]);
+    for (std::size_t to = from + 1; to < cell.size(); ++to) edges.push_back(kind_of(cell[from][to], space));
   if (space.cell_type == CellType::kForward) return;
   for (std::size_t from = 0; from < cell.size(); ++from)
-    for (std::size_t to = 0; to < from; ++to) edges.push_back(cell[from][to]);
+    for (std::size_t to = 0; to < from; ++to) edges.push_back(kind_of(cell[from][to], space));
 }
 
 /// What decides how well a cell does, as far as one can tell from its graph: its ways from input to output
@@ -79,9 +86,7 @@ void add_graph(const CellMatrix& cell, const Space& space, std::vector<double>& 
       if (op == Op::kZero) continue;
       backward += from > to ? 1 : 0;
       inner_skips += op == Op::kSkip && to != 3 ? 1 : 0;
-      const auto known = std::find(space.ops.begin(), space.ops.end(), op);
-      if (known != space.ops.end())
-        ++(to == 3 ? ends : others)[static_cast<std::size_t>(known - space.ops.begin())];
+      ++(to == 3 ? ends : others)[kind_of(op, space) - 1U];
       if (!is_convolution(op)) continue;
       ++convolutions;
       thresholds += threshold_of(op);
@@ -123,10 +128,33 @@ void add_axis(const Axis& axis, const std::string& chosen, std::vector<double>& 
   for (const std::string& text : axis.values) axes.push_back(text == chosen ? std::sqrt(0.5) : 0);
 }
 
-double squared_distance(const std::vector<double>& a, const std::vector<double>& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
-  return sum;
+using Row = std::array<double, kChunk>;
+
+/// change(i) for each i below count, in blocks whose length the compiler knows, so that it can use vectors.
+template <class Change>
+inline void for_each_below(std::size_t count, Change change) {
+  constexpr std::size_t kBlock = 8;
+  std::size_t i = 0;
+  for (; i + kBlock <= count; i += kBlock)
+    for (std::size_t k = 0; k < kBlock; ++k) change(i + k);
+  for (; i < count; ++i) change(i);
+}
+
+void add_squared_distances(const std::vector<double>& to, const std::vector<Row>& of, std::size_t count,
+                           Row& sums) {
+  double* __restrict sum = sums.data();
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    const double* __restrict values = of[i].data();
+    const double origin = to[i];
+    for_each_below(count, [=](std::size_t c) { sum[c] += (values[c] - origin) * (values[c] - origin); });
+  }
+}
+
+/// to -= factor * from
+void subtract(double factor, const Row& from, std::size_t count, Row& to) {
+  double* __restrict changed = to.data();
+  const double* __restrict values = from.data();
+  for_each_below(count, [=](std::size_t c) { changed[c] -= factor * values[c]; });
 }
 
 /// Linear between neighbours, of sorted values.
@@ -148,6 +176,9 @@ double winsor_floor(std::vector<double> values) {
 
 Features features_of(const Candidate& candidate, const Space& space) {
   Features features;
+  constexpr std::size_t kMostEdges = 24, kMostNumbers = 64;
+  features.edges.reserve(kMostEdges);
+  features.graph.reserve(kMostNumbers);
   add_edges(candidate.cell1, space, features.edges);
   add_graph(candidate.cell1, space, features.graph);
   if (!space.shared_cell) {
@@ -180,7 +211,8 @@ double expected_improvement(const Prediction& prediction, double best) {
   return gain * below + prediction.deviation * density;
 }
 
-Surrogate::Surrogate(std::vector<Features> seen, const std::vector<double>& values) {
+Surrogate::Surrogate(const Space& space, const std::vector<Features>& seen, const std::vector<double>& values)
+    : kinds_(space.ops.size() + 1) {
   if (seen.empty() || seen.size() != values.size()) throw std::logic_error("a value for each seen candidate");
   const auto count = static_cast<double>(values.size());
   const double floor = winsor_floor(values);
@@ -192,6 +224,10 @@ Surrogate::Surrogate(std::vector<Features> seen, const std::vector<double>& valu
   if (square > 0) deviation_ = std::sqrt(square);
   for (double& value : z) value = (value - mean_) / deviation_;
 
+  std::vector<CellOp> kinds{CellOp()};
+  kinds.insert(kinds.end(), space.ops.begin(), space.ops.end());
+  for (const CellOp& a : kinds)
+    for (const CellOp& b : kinds) likeness_.push_back(std::exp(-distance(a, b) / kEdgeScale));
   seen_.reserve(seen.size());
   for (const Features& features : seen) add(features);
   weights_ = std::move(z);
@@ -205,20 +241,51 @@ Surrogate::Surrogate(std::vector<Features> seen, const std::vector<double>& valu
   }
 }
 
-double Surrogate::covariance(const Features& a, const Features& b) const {
-  double edges = 0;
-  for (std::size_t i = 0; i < a.edges.size(); ++i) edges += distance(a.edges[i], b.edges[i]);
-  const double graph = squared_distance(a.graph, b.graph) / static_cast<double>(a.graph.size());
-  const double structure = std::exp(-edges / kEdgeScale) + std::exp(-graph);
-  return a.axes.empty() ? structure
-                        : structure * std::exp(-kAxisSharpness * squared_distance(a.axes, b.axes));
+/// Candidates side by side, so that what is done to all of them lies in one row.
+struct Surrogate::Chunk {
+  Chunk(const Features* first, std::size_t count_of_them) : count(count_of_them) {
+    const auto lay = [&](const auto& field_of, auto& rows) {
+      rows.resize(field_of(*first).size());
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        for (std::size_t c = 0; c < count; ++c) rows[i][c] = field_of(first[c])[i];
+      }
+    };
+    lay(
+        [](const Features& f) -> const auto& { return f.edges; }, edges);
+    lay(
+        [](const Features& f) -> const auto& { return f.graph; }, graph);
+    lay(
+        [](const Features& f) -> const auto& { return f.axes; }, axes);
+  }
+  std::size_t count;
+  std::vector<std::array<std::uint8_t, kChunk>> edges;
+  std::vector<Row> graph, axes;
+};
+
+void Surrogate::covariances(std::size_t index, const Chunk& chunk, double* to) const {
+  const Features& seen = seen_[index];
+  Row edges, graph{}, axes{};
+  edges.fill(1);
+  for (std::size_t i = 0; i < seen.edges.size(); ++i) {
+    const double* likeness = &likeness_[seen.edges[i] * kinds_];
+    for (std::size_t c = 0; c < chunk.count; ++c) edges[c] *= likeness[chunk.edges[i][c]];
+  }
+  add_squared_distances(seen.graph, chunk.graph, chunk.count, graph);
+  add_squared_distances(seen.axes, chunk.axes, chunk.count, axes);
+  const auto numbers = static_cast<double>(seen.graph.size());
+  for (std::size_t c = 0; c < chunk.count; ++c) {
+    to[c] = edges[c] + std::exp(-graph[c] / numbers);
+    if (!seen.axes.empty()) to[c] *= std::exp(-kAxisSharpness * axes[c]);
+  }
 }
 
 void Surrogate::add(const Features& features) {
   std::vector<double> row(seen_.size() + 1);
   double left = kPriorVariance + kNoise;
+  const Chunk chunk(&features, 1);
   for (std::size_t i = 0; i < seen_.size(); ++i) {
-    double value = covariance(features, seen_[i]);
+    double value = 0;
+    covariances(i, chunk, &value);
     for (std::size_t j = 0; j < i; ++j) value -= factor_[i][j] * row[j];
     row[i] = value / factor_[i][i];
     left -= row[i] * row[i];
@@ -235,28 +302,22 @@ void Surrogate::believe(const Features& features) {
 
 std::vector<Prediction> Surrogate::predict(const std::vector<Features>& features) const {
   std::vector<Prediction> predictions(features.size());
-  std::vector<std::array<double, kChunk>> solved(seen_.size());
+  std::vector<Row> solved(seen_.size());  // L^-1 of the covariances with the seen ones
   for (std::size_t first = 0; first < features.size(); first += kChunk) {
-    const std::size_t count = std::min(kChunk, features.size() - first);
-    std::array<double, kChunk> means{}, variances{};
+    const Chunk chunk(&features[first], std::min(kChunk, features.size() - first));
+    Row means{}, variances{};
     variances.fill(kPriorVariance + kNoise);
     for (std::size_t i = 0; i < seen_.size(); ++i) {
-      std::array<double, kChunk>& row = solved[i];
-      row.fill(0);
-      for (std::size_t c = 0; c < count; ++c) {
-        row[c] = covariance(features[first + c], seen_[i]);
-        means[c] += row[c] * weights_[i];
-      }
-      for (std::size_t j = 0; j < i; ++j) {
-        const double factor = factor_[i][j];
-        for (std::size_t c = 0; c < kChunk; ++c) row[c] -= factor * solved[j][c];
-      }
-      for (std::size_t c = 0; c < kChunk; ++c) {
+      Row& row = solved[i];
+      covariances(i, chunk, row.data());
+      for (std::size_t c = 0; c < chunk.count; ++c) means[c] += row[c] * weights_[i];
+      for (std::size_t j = 0; j < i; ++j) subtract(factor_[i][j], solved[j], chunk.count, row);
+      for (std::size_t c = 0; c < chunk.count; ++c) {
         row[c] /= factor_[i][i];
         variances[c] -= row[c] * row[c];
       }
     }
-    for (std::size_t c = 0; c < count; ++c)
+    for (std::size_t c = 0; c < chunk.count; ++c)
       predictions[first + c] = {mean_ + deviation_ * means[c],
                                 deviation_ * std::sqrt(std::max(variances[c], 0.0))};
   }

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "nas/space.h"
@@ -16,11 +17,12 @@ namespace spikeloop::nas {
 
 /// What the model sees of a candidate. Of one space all have the same lengths.
 struct Features {
-  std::vector<models::CellOp> edges;  ///< forward, then backward ones; of cell 2 only where it is of its own
-  std::vector<double> graph;          ///< convolutions, longest chain of them, ...; see standardise()
-  std::vector<double> axes;           ///< numbers: 0 (smallest value) to 1; words: a 1 in the place of each
+  /// Forward, then backward edges; of cell 2 only where it is of its own. 0: nothing, n: space.ops[n - 1].
+  std::vector<std::uint8_t> edges;
+  std::vector<double> graph;  ///< convolutions, longest chain of them, ...; see standardise()
+  std::vector<double> axes;   ///< numbers: 0 (smallest value) to 1; words: sqrt(1/2) in the place of the one
 };
-/// `candidate`: canonical.
+/// `candidate`: of the space, canonical.
 Features features_of(const Candidate& candidate, const Space& space);
 /// Divides each graph number by its deviation over all of `features`; one that never varies becomes 0.
 void standardise(std::vector<Features>& features);
@@ -36,17 +38,21 @@ class Surrogate {
  public:
   /// At least one. `values`: finite, more is better. Failures among them are winsorised: no value counts as
   /// less than the 20th percentile minus a deviation (of a normal distribution with this 20th and 80th).
-  Surrogate(std::vector<Features> seen, const std::vector<double>& values);
+  Surrogate(const Space& space, const std::vector<Features>& seen, const std::vector<double>& values);
   std::vector<Prediction> predict(const std::vector<Features>& features) const;
   /// Goes on as if a candidate had been seen with the value it is predicted to have (Ginsbourger et al. 2010,
   /// "kriging believer"): no mean changes, deviations near it shrink.
   void believe(const Features& features);
 
  private:
-  double covariance(const Features& a, const Features& b) const;
+  struct Chunk;
+  /// Of seen candidate `index` with those of a chunk, into `to`.
+  void covariances(std::size_t index, const Chunk& chunk, double* to) const;
   /// Appends a row to the Cholesky factor.
   void add(const Features& features);
 
+  std::size_t kinds_ = 0;         ///< of edges: the space's operations and nothing
+  std::vector<double> likeness_;  ///< exp(-d / 2.5) of two kinds
   std::vector<Features> seen_;
   std::vector<std::vector<double>> factor_;  ///< lower triangle L, L L^T = covariances + noise
   std::vector<double> weights_;              ///< (L L^T)^-1 values

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <queue>
+#include <string>
 #include <unordered_set>
 #include <utility>
 
@@ -88,12 +89,14 @@ void add_neighbours(const Candidate& parent, const Space& space, std::vector<Can
   }
 }
 
-/// Unknown, and nothing says that it cannot meet the limits.
+/// Nothing says that it cannot meet the limits, and it is unknown. (In this order: most that is asked about
+/// breaks a limit where limits are tight, and a look into the history takes the candidate's text.)
 bool is_worth_it(const Task& task, const History& history, const Candidate& candidate) {
-  if (history.find(candidate) != nullptr) return false;
-  if (!task.bound) return true;
-  const std::optional<Costs> costs = task.bound(candidate);
-  return costs && !(task.breaks_limits && task.breaks_limits(*costs));
+  if (task.bound) {
+    const std::optional<Costs> costs = task.bound(candidate);
+    if (!costs || (task.breaks_limits && task.breaks_limits(*costs))) return false;
+  }
+  return history.find(candidate) == nullptr;
 }
 
 std::vector<Candidate> random_ones(const Task& task, const History& history, std::int64_t round,
@@ -133,7 +136,7 @@ std::vector<Candidate> most_promising(const Task& task, const History& history,
     seen_features.push_back(features[pool.size() + values.size() - 1]);
   }
   features.resize(pool.size());
-  Surrogate surrogate(seen_features, values);
+  Surrogate surrogate(task.space, seen_features, values);
   double best = values.front();  // they are sorted
 
   struct Promise {
@@ -149,17 +152,19 @@ std::vector<Candidate> most_promising(const Task& task, const History& history,
     promises.push({expected_improvement(predictions[i], best), i, 0});
   std::vector<Candidate> chosen;
   std::unordered_set<std::string> chosen_texts;
+  std::vector<bool> worth_it(pool.size());  // asked for once
   while (chosen.size() < count && !promises.empty()) {
     const Promise top = promises.top();
     promises.pop();
+    const Candidate& candidate = pool[top.index];
+    if (!worth_it[top.index] && !is_worth_it(task, history, candidate)) continue;
+    worth_it[top.index] = true;
     if (top.believed < chosen.size()) {
       // Belief only lowers an expected improvement, so what is on top when computed anew is the best.
       const Prediction now = surrogate.predict({features[top.index]}).front();
       promises.push({expected_improvement(now, best), top.index, chosen.size()});
       continue;
     }
-    const Candidate& candidate = pool[top.index];
-    if (!is_worth_it(task, history, candidate)) continue;
     if (!chosen_texts.insert(to_text(candidate)).second) continue;  // a neighbour may be in the pool twice
     chosen.push_back(candidate);
     best = std::max(best, predictions[top.index].mean);

@@ -25,7 +25,7 @@ Costs CostFeedback::corrected(const Candidate& candidate, const Costs& bound) co
     const std::vector<double>& ratios = log_ratios_[i];
     // Memory and area follow from the mapping: nothing to learn.
     if (std::all_of(ratios.begin(), ratios.end(), [](double r) { return std::abs(r) < 1e-9; })) continue;
-    const Prediction log_ratio = Surrogate(features, ratios).predict({asked}).front();
+    const Prediction log_ratio = Surrogate(space_, features, ratios).predict({asked}).front();
     const double factor = std::exp(-log_ratio.mean - 2 * log_ratio.deviation);
     result.set(kAllCosts[i], bound.get(kAllCosts[i]) * std::max(1.0, factor));
   }

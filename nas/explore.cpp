@@ -178,7 +178,9 @@ bool Search::fruitless(std::int64_t round) const {
 /// Measurements of untrained networks that a strategy wants of all candidates, or that correct the bounds of
 /// our own: the best score after each of the first rounds.
 void Search::measure_while_exploring(std::int64_t rounds) {
+  // Few and short, but for a strategy that measures everything.
   StageProgress progress = progress_of("measuring", 0);
+  progress.quiet = progress.quiet || !strategy_.wants_costs;
   const auto commit = [this](Trial& trial, const EvaluationResult& result) {
     trial.provisional = keep_named(*result.costs, settings_.limits);
     if (reject_over_limits(trial, *result.costs, CostKind::kMeasured)) return true;

@@ -49,7 +49,8 @@ std::map<std::size_t, double> Search::expected_gains(const std::vector<std::size
   const std::vector<Features> asked(features.begin() + trained, features.end());
   features.resize(accuracies.size());
   const double best = *std::max_element(accuracies.begin(), accuracies.end());
-  const std::vector<Prediction> expected = Surrogate(std::move(features), accuracies).predict(asked);
+  const std::vector<Prediction> expected =
+      Surrogate(settings_.space, std::move(features), accuracies).predict(asked);
   std::map<std::size_t, double> gains;
   for (std::size_t i = 0; i < open.size(); ++i) gains[open[i]] = expected_improvement(expected[i], best);
   return gains;

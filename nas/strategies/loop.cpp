@@ -21,7 +21,9 @@ using models::CellMatrix;
 using models::CellOp;
 
 constexpr std::int64_t kMostRandom = 20, kLeastRandom = 2;
-constexpr std::size_t kRound = 4;
+/// Candidates of a round: few, so that each is chosen by what the last ones said, but what starting
+/// processes costs is shared.
+constexpr std::int64_t kLeastRound = 4, kMostRound = 32, kRounds = 24;
 constexpr std::int64_t kPool = 20'000;             ///< candidates that a round looks at
 constexpr std::size_t kParents = 8;                ///< of neighbours, where the pool is not the whole space
 constexpr std::uint64_t kPoolStream = 1ULL << 40;  ///< no round has this number
@@ -190,7 +192,8 @@ std::vector<Candidate> propose_loop(const Task& task, const History& history, st
     for (std::size_t i = 0; i < std::min(kParents, seen.size()); ++i)
       add_neighbours(seen[i]->candidate, task.space, pool);
   }
-  return most_promising(task, history, seen, pool, std::min(kRound, static_cast<std::size_t>(left)));
+  const std::int64_t round_size = std::clamp(task.budget / kRounds, kLeastRound, kMostRound);
+  return most_promising(task, history, seen, pool, static_cast<std::size_t>(std::min(round_size, left)));
 }
 
 }  // namespace spikeloop::nas

@@ -103,7 +103,7 @@ TEST(ExpectedImprovement, PicksTheObvious) {
 TEST(Features, OfACell) {
   const Space space = space_of_two();
   const Features features = features_of(shared("013(0.5)3(1.5)/0000/0000/0000"), space);
-  EXPECT_EQ(features.edges.size(), 12U);                                             // both directions
+  EXPECT_EQ(features.edges.size(), 12U);  // both directions
   EXPECT_EQ(features.edges[0], 1);
   EXPECT_EQ(features.edges[1], 2);
   Space forward = space;

@@ -2,6 +2,7 @@
 #include <ATen/ops/zero.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "models/networks.h"
 #include "nas/candidate.h"
@@ -151,10 +152,17 @@ void Search::explore() {
     const std::int64_t round = static_cast<std::int64_t>(rounds.size());
     const std::int64_t wanted = settings_.candidates - history_.finished();
     std::vector<Candidate> proposals;
+    passed_over_.clear();
     if (wanted > 0 && !fruitless(round)) proposals = strategy_.propose(task_, history_, round);
+    // Nothing may meet the limits: some are written down all the same, with the reason.
+    if (proposals.empty() && trials_.empty()) proposals = propose_snasnet(task_, history_, round);
     std::vector<Trial> fresh;
     const std::int64_t looked_at = new_trials(proposals, round, wanted, fresh);
     rounds.push_back({round, looked_at, looked_at - static_cast<std::int64_t>(fresh.size())});
+    for (const auto& [candidate, limits] : passed_over_) {
+      std::istringstream names(limits);
+      for (std::string name; std::getline(names, name, ',');) ++rounds.back().passed_over[name];
+    }
     study_.insert(fresh, rounds.back());
     trials_.insert(trials_.end(), fresh.begin(), fresh.end());
     score_waiting(progress);

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <exception>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -28,19 +29,41 @@ struct Cell {
   models::CellMatrix cell{};  ///< canonical
 };
 
-std::string text_of(const models::CellMatrix& cell) { return models::to_text(cell, cell); }
-
-/// Connected cells in a random order, of each canonical form the first.
+/// Connected cells in a random order.
 std::vector<Cell> shuffled_cells(const Table& table, std::uint64_t seed) {
   std::vector<Cell> cells;
   for (const TableRow& row : table.rows)
     if (row.connected) cells.push_back({&row, canonical(row.cell)});
   RandomStream random(seed);
   for (std::size_t i = cells.size(); i > 1; --i) std::swap(cells[i - 1], cells[random.below(i)]);
-  std::set<std::string> known;
-  const auto again = [&](const Cell& cell) { return !known.insert(text_of(cell.cell)).second; };
-  cells.erase(std::remove_if(cells.begin(), cells.end(), again), cells.end());
   return cells;
+}
+
+/// Canonical forms with the mean of their rows' test accuracies.
+struct Forms {
+  std::vector<Cell> cells;
+  std::vector<double> accuracies, rows;
+};
+
+/// The forms of `cells` that are not in `held_out`.
+Forms forms_of(const std::vector<Cell>& cells, const std::vector<Cell>& held_out) {
+  std::set<models::CellMatrix> known;
+  for (const Cell& cell : held_out) known.insert(cell.cell);
+  std::map<models::CellMatrix, std::size_t> places;
+  Forms forms;
+  for (const Cell& cell : cells) {
+    if (known.count(cell.cell) > 0) continue;
+    const auto [place, fresh] = places.try_emplace(cell.cell, forms.cells.size());
+    if (fresh) {
+      forms.cells.push_back(cell);
+      forms.accuracies.push_back(0);
+      forms.rows.push_back(0);
+    }
+    forms.accuracies[place->second] += cell.row->test_acc;
+    ++forms.rows[place->second];
+  }
+  for (std::size_t i = 0; i < forms.cells.size(); ++i) forms.accuracies[i] /= forms.rows[i];
+  return forms;
 }
 
 double cpu_seconds() {
@@ -107,37 +130,16 @@ ScoreResult compared(const std::string& name, const std::vector<double>& values,
   return result;
 }
 
-/// Structure, and behind it these scores where there are any; what is not finite becomes the lowest that is.
-std::vector<Features> features_of_all(const std::vector<Cell>& cells, const std::vector<Score>* scores,
-                                      const Space& space) {
+/// Expected accuracies of `cells` by a fit of their structure to those of `forms`.
+std::vector<double> learn(const Space& space, const std::vector<Cell>& cells, const Forms& forms) {
   std::vector<Features> features;
-  for (const Cell& cell : cells) {
-    Candidate candidate;
-    candidate.cell1 = candidate.cell2 = cell.cell;
-    features.push_back(features_of(candidate, space));
-  }
-  if (scores == nullptr) return features;
-  for (const char* name : {"sahd", "hamming", "active_share", "firing_rate"}) {
-    const std::vector<double> values = column(*scores, name);
-    double lowest = std::numeric_limits<double>::infinity();
-    for (const double one : values)
-      if (std::isfinite(one)) lowest = std::min(lowest, one);
-    if (!std::isfinite(lowest)) lowest = 0;
-    for (std::size_t i = 0; i < values.size(); ++i)
-      features[i].graph.push_back(std::isfinite(values[i]) ? values[i] : lowest);
-  }
-  return features;
-}
-
-/// Predictions for the first `measured` of `features` by a fit to the rest.
-std::vector<double> learn(std::vector<Features> features, std::size_t measured,
-                          const std::vector<double>& train_accuracies) {
+  for (const auto* group : {&cells, &forms.cells})
+    for (const Cell& cell : *group) features.push_back(features_of({cell.cell, cell.cell, {}}, space));
   standardise(features);
-  const auto split = features.begin() + static_cast<std::ptrdiff_t>(measured);
-  const Surrogate model(std::vector<Features>(split, features.end()), train_accuracies);
+  const auto split = features.begin() + static_cast<std::ptrdiff_t>(cells.size());
+  const Surrogate model(space, {split, features.end()}, forms.accuracies, forms.rows);
   std::vector<double> means;
-  for (const auto& prediction : model.predict(std::vector<Features>(features.begin(), split)))
-    means.push_back(prediction.mean);
+  for (const auto& prediction : model.predict({features.begin(), split})) means.push_back(prediction.mean);
   return means;
 }
 
@@ -176,13 +178,8 @@ ScoreStudy study_scores(const Table& table, const Table* train_table, const mode
   const auto available = static_cast<std::int64_t>(all.size());
   if (options.cells < 2 || options.cells > available) {
     throw InputError(table.file, "cells to measure", std::to_string(options.cells),
-                     "2 to " + std::to_string(available) + ", the different connected ones");
+                     "2 to " + std::to_string(available) + ", the connected ones");
   }
-  if (options.train_cells < 0 || options.train_cells > available - options.cells) {
-    throw InputError(table.file, "cells to fit on", std::to_string(options.train_cells),
-                     "0 to " + std::to_string(available - options.cells) + ", those that are not measured");
-  }
-  const auto measured = static_cast<std::size_t>(options.cells);
   const std::vector<Cell> cells(all.begin(), all.begin() + options.cells);
   std::vector<double> accuracies;
   for (const Cell& cell : cells) accuracies.push_back(cell.row->test_acc);
@@ -215,44 +212,39 @@ ScoreStudy study_scores(const Table& table, const Table* train_table, const mode
     for (const Score& score : scored.front().scores) study.not_finite += std::isfinite(score.sahd) ? 0 : 1;
   }
 
-  const auto add_learned = [&](const std::string& name, const Table& from, const std::vector<Cell>& train,
-                               bool with_scores) {
-    if (train.empty()) return;
-    std::vector<double> train_accuracies;
-    for (const Cell& cell : train) train_accuracies.push_back(cell.row->test_acc);
-    std::vector<Cell> both = cells;
-    both.insert(both.end(), train.begin(), train.end());
-    std::vector<Score> scores;
-    if (with_scores) {
-      scores = scored.front().scores;
-      const Scored more = score_cells(train, dataset, fidelities.front(), options, "scores to fit on");
-      scores.insert(scores.end(), more.scores.begin(), more.scores.end());
-    }
+  for (const ScoreFormula& formula : options.formulas) {
+    std::vector<double> values;
+    for (const Score& score : scored.front().scores) values.push_back(value(formula, score));
+    ScoreResult result = compared(to_text(formula), values, accuracies);
+    result.fidelity = 0;
+    result.cpu_s = scored.front().cpu_s;
+    study.results.push_back(result);
+  }
+
+  const auto add_learned = [&](const std::string& name, const Table& from, const Forms& forms) {
+    if (forms.cells.empty()) return;
     const double before = cpu_seconds();
-    auto features = features_of_all(both, with_scores ? &scores : nullptr, table.space);
-    const std::vector<double> values = learn(std::move(features), measured, train_accuracies);
-    ScoreResult result = compared(name, values, accuracies);
-    result.fitted_on = static_cast<std::int64_t>(train.size());
+    ScoreResult result = compared(name, learn(table.space, cells, forms), accuracies);
+    result.fitted_on = static_cast<std::int64_t>(forms.cells.size());
     result.fitted_on_table = from.file;
-    result.cpu_s = (cpu_seconds() - before) / static_cast<double>(measured);
-    if (with_scores) {
-      result.fidelity = 0;
-      *result.cpu_s += scored.front().cpu_s;
-    }
+    result.cpu_s = (cpu_seconds() - before) / static_cast<double>(cells.size());
     study.results.push_back(result);
   };
-  const std::vector<Cell> train(all.begin() + options.cells,
-                                all.begin() + options.cells + options.train_cells);
-  add_learned("learned", table, train, false);
-  if (!scored.empty()) add_learned("learned+scores", table, train, true);
-  if (train_table != nullptr) {
-    std::set<std::string> held_out;
-    for (const Cell& cell : cells) held_out.insert(text_of(cell.cell));
-    std::vector<Cell> others;
-    for (const Cell& cell : shuffled_cells(*train_table, derive_seed(options.seed, kCells)))
-      if (held_out.count(text_of(cell.cell)) == 0) others.push_back(cell);
-    add_learned("learned elsewhere", *train_table, others, false);
+  const std::vector<Cell> others(all.begin() + options.cells, all.end());
+  Forms forms = forms_of(others, cells);
+  if (options.train_cells) {
+    const std::size_t found = forms.cells.size();
+    if (*options.train_cells < 0 || static_cast<std::size_t>(*options.train_cells) > found)
+      throw InputError(table.file, "cells to fit on", std::to_string(*options.train_cells),
+                       "0 to " + std::to_string(found) + ", the forms that are not measured");
+    for (auto* values : {&forms.accuracies, &forms.rows})
+      values->resize(static_cast<std::size_t>(*options.train_cells));
+    forms.cells.resize(static_cast<std::size_t>(*options.train_cells));
   }
+  add_learned("learned", table, forms);
+  if (train_table != nullptr)
+    add_learned("learned elsewhere", *train_table,
+                forms_of(shuffled_cells(*train_table, derive_seed(options.seed, kCells)), cells));
   add_published(cells, accuracies, study);
   return study;
 }

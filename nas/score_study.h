@@ -25,11 +25,13 @@ struct Interval {
 Interval tau_interval(double tau, std::int64_t n);
 
 struct ScoreStudyOptions {
-  std::int64_t cells = 300;         ///< measured; connected, of different canonical forms
-  std::int64_t train_cells = 1000;  ///< other cells that the learned score is fitted to; 0: none
+  std::int64_t cells = 300;  ///< measured: random connected rows of the table
+  /// Canonical forms that the learned score is fitted to, none of them measured; absent: all others.
+  std::optional<std::int64_t> train_cells;
   std::uint64_t seed = 1;
   models::SnasnetSpec spec;              ///< macro-architecture; its cells are the table's
-  std::vector<ScoreOptions> fidelities;  ///< of the zero-cost scores; the first also feeds the learned one
+  std::vector<ScoreOptions> fidelities;  ///< of the zero-cost scores
+  std::vector<ScoreFormula> formulas;    ///< combinations, at the first fidelity
   int jobs = 1;                          ///< threads; change nothing but the time
   bool quiet = false;
 };

@@ -99,13 +99,13 @@ std::string report(const ScoreStudy& study, const ScoreStudyOptions& options, co
     text += line;
     text += result.fitted_on == 0 ? "-"
                                   : "test accuracies of " + std::to_string(result.fitted_on) +
-                                        " other cells of " + result.fitted_on_table;
+                                        " other forms of cells of " + result.fitted_on_table;
     text += '\n';
   }
   return text +
          "learned: Gaussian process on a cell's structure, fitted to accuracies of trained cells as told; "
-         "it is no\nzero-cost score. learned+scores: with sahd, hamming, active_share and firing_rate "
-         "besides.\nval_acc_*: published accuracies after some epochs of training, for comparison.\n";
+         "it is no\nzero-cost score.\nval_acc_*: published accuracies after some epochs of training, for "
+         "comparison.\n";
 }
 
 std::string to_json(const ScoreStudy& study, const ScoreStudyOptions& options,

@@ -33,11 +33,15 @@ Search::Search(const SearchSettings& settings, const SearchPlaces& places, const
   task_.seed = seed_of(settings_, SeedOf::kDraws);
   task_.budget = settings_.candidates;
   task_.bound = [this](const Candidate& candidate) -> std::optional<Costs> {
+    asked_ = to_text(candidate);
     const std::optional<Costs> bound = bound_of(candidate);
+    if (!bound) passed_over_[asked_] = "fit";
     return bound ? std::optional<Costs>(feedback_.corrected(candidate, *bound)) : std::nullopt;
   };
   task_.breaks_limits = [this](const Costs& costs) {
-    return !exceeded(limits_of(settings_.limits, strategy_.limits), costs, CostKind::kLowerBound).empty();
+    const auto excess = exceeded(limits_of(settings_.limits, strategy_.limits), costs, CostKind::kLowerBound);
+    if (!excess.empty()) passed_over_[asked_] = names(excess);
+    return !excess.empty();
   };
 }
 

@@ -217,6 +217,7 @@ Round sum_of(const std::vector<Round>& rounds) {
   for (const Round& round : rounds) {
     sum.proposed += round.proposed;
     sum.repeated += round.repeated;
+    for (const auto& [limit, count] : round.passed_over) sum.passed_over[limit] += count;
   }
   return sum;
 }
@@ -396,7 +397,8 @@ std::string result_json(const std::string& study_settings, const SearchSettings&
     json["strategy"] = {{"name", proposals.strategy},
                         {"rounds", proposals.rounds.size()},
                         {"proposed", all.proposed},
-                        {"repeated", all.repeated}};
+                        {"repeated", all.repeated},
+                        {"passed_over", all.passed_over}};
   }
   Json rejected = Json::object();
   for (const auto& [key, count] : rejections(trials)) rejected[to_string(key.first)][key.second] = count;
@@ -435,6 +437,10 @@ std::string summary(const SearchSettings& settings, const std::vector<Trial>& tr
     text += "strategy " + proposals.strategy +
             format(": %zu rounds, %lld proposals, %lld of them repeats\n", proposals.rounds.size(),
                    static_cast<long long>(all.proposed), static_cast<long long>(all.repeated));
+    std::string over;
+    for (const auto& [limit, count] : all.passed_over)
+      over += (over.empty() ? "" : ", ") + limit + format(" %lld", static_cast<long long>(count));
+    if (!over.empty()) text += "passed over by their bounds, in all rounds: " + over + '\n';
   }
   if (count_scored(trials) < settings.candidates)
     text += format("No more candidates came before %lld could be scored.\n",

@@ -73,7 +73,9 @@ class Search {
   std::map<std::string, sim::ChipConfig> chips_;                                ///< by the choices' text
   std::map<std::string, std::pair<std::optional<Costs>, std::string>> bounds_;  ///< by the candidate's text
   CostFeedback feedback_;
-  std::set<std::size_t> resumed_;  ///< interrupted final trainings that were taken up
+  std::string asked_;                               ///< the candidate whose bound a strategy asked for last
+  std::map<std::string, std::string> passed_over_;  ///< in this round, by the candidate's text: the limits
+  std::set<std::size_t> resumed_;                   ///< interrupted final trainings that were taken up
 };
 
 }  // namespace spikeloop::nas

@@ -38,7 +38,8 @@ CREATE TABLE trials (
   state TEXT NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL, "limit" TEXT NOT NULL,
   score REAL, "values" TEXT, bound TEXT, provisional TEXT, measured TEXT, final TEXT,
   accuracy REAL, final_accuracy REAL, artifacts TEXT NOT NULL);
-CREATE TABLE rounds (round INTEGER PRIMARY KEY, proposed INTEGER NOT NULL, repeated INTEGER NOT NULL);
+CREATE TABLE rounds (
+  round INTEGER PRIMARY KEY, proposed INTEGER NOT NULL, repeated INTEGER NOT NULL, passed_over TEXT NOT NULL);
 CREATE TABLE timings (
   trial INTEGER NOT NULL, stage TEXT NOT NULL, wall_s REAL NOT NULL,
   max_rss_kb INTEGER NOT NULL, PRIMARY KEY (trial, stage));
@@ -391,13 +392,14 @@ std::vector<Timing> Study::timings() const {
 }
 
 std::vector<Round> Study::rounds() const {
-  return file_->rows("SELECT round, proposed, repeated FROM rounds ORDER BY 1",
+  return file_->rows("SELECT round, proposed, repeated, passed_over FROM rounds ORDER BY 1",
                      [](SQLite::Statement& statement) {
                        RowReader row(statement);
                        Round round;
                        round.round = row.integer();
                        round.proposed = row.integer();
                        round.repeated = row.integer();
+                       round.passed_over = Json::parse(row.text()).get<std::map<std::string, std::int64_t>>();
                        return round;
                      });
 }
@@ -411,7 +413,8 @@ void Study::insert(const std::vector<Trial>& trials) {
 void Study::insert(const std::vector<Trial>& trials, const Round& round) {
   file_->transact([&] {
     for (const Trial& trial : trials) file_->put("INSERT", trial);
-    file_->change("INSERT INTO rounds VALUES (?, ?, ?)", round.round, round.proposed, round.repeated);
+    file_->change("INSERT INTO rounds VALUES (?, ?, ?, ?)", round.round, round.proposed, round.repeated,
+                  Json(round.passed_over).dump());
   });
 }
 

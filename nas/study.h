@@ -56,6 +56,9 @@ struct Lease {
 /// A round of the strategy: how many candidates it proposed, and how many of them were known already.
 struct Round {
   std::int64_t round = 0, proposed = 0, repeated = 0;
+  /// How many it passed over because of their bounds, by the limit (see name(Limit)), or "fit": these are no
+  /// trials. The same candidate may be passed over in several rounds.
+  std::map<std::string, std::int64_t> passed_over = {};
 };
 
 /// The study file (SQLite, WAL): settings, trials and rounds, and apart from them timings, leases and

@@ -211,7 +211,8 @@ double expected_improvement(const Prediction& prediction, double best) {
   return gain * below + prediction.deviation * density;
 }
 
-Surrogate::Surrogate(const Space& space, const std::vector<Features>& seen, const std::vector<double>& values)
+Surrogate::Surrogate(const Space& space, const std::vector<Features>& seen, const std::vector<double>& values,
+                     const std::vector<double>& repeats)
     : kinds_(space.ops.size() + 1) {
   if (seen.empty() || seen.size() != values.size()) throw std::logic_error("a value for each seen candidate");
   const auto count = static_cast<double>(values.size());
@@ -229,7 +230,8 @@ Surrogate::Surrogate(const Space& space, const std::vector<Features>& seen, cons
   for (const CellOp& a : kinds)
     for (const CellOp& b : kinds) likeness_.push_back(std::exp(-distance(a, b) / kEdgeScale));
   seen_.reserve(seen.size());
-  for (const Features& features : seen) add(features);
+  for (std::size_t i = 0; i < seen.size(); ++i)
+    add(seen[i], repeats.empty() ? kNoise : kNoise / repeats.at(i));
   weights_ = std::move(z);
   for (std::size_t i = 0; i < weights_.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) weights_[i] -= factor_[i][j] * weights_[j];
@@ -279,9 +281,9 @@ void Surrogate::covariances(std::size_t index, const Chunk& chunk, double* to) c
   }
 }
 
-void Surrogate::add(const Features& features) {
+void Surrogate::add(const Features& features, double noise) {
   std::vector<double> row(seen_.size() + 1);
-  double left = kPriorVariance + kNoise;
+  double left = kPriorVariance + noise;
   const Chunk chunk(&features, 1);
   for (std::size_t i = 0; i < seen_.size(); ++i) {
     double value = 0;
@@ -296,7 +298,7 @@ void Surrogate::add(const Features& features) {
 }
 
 void Surrogate::believe(const Features& features) {
-  add(features);
+  add(features, kNoise);
   weights_.push_back(0);  // it says nothing that was not said before
 }
 

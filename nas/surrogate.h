@@ -38,7 +38,9 @@ class Surrogate {
  public:
   /// At least one. `values`: finite, more is better. Failures among them are winsorised: no value counts as
   /// less than the 20th percentile minus a deviation (of a normal distribution with this 20th and 80th).
-  Surrogate(const Space& space, const std::vector<Features>& seen, const std::vector<double>& values);
+  /// `repeats`: of how many trainings each value is the mean; empty: of one.
+  Surrogate(const Space& space, const std::vector<Features>& seen, const std::vector<double>& values,
+            const std::vector<double>& repeats = {});
   std::vector<Prediction> predict(const std::vector<Features>& features) const;
   /// Goes on as if a candidate had been seen with the value it is predicted to have (Ginsbourger et al. 2010,
   /// "kriging believer"): no mean changes, deviations near it shrink.
@@ -49,7 +51,7 @@ class Surrogate {
   /// Of seen candidate `index` with those of a chunk, into `to`.
   void covariances(std::size_t index, const Chunk& chunk, double* to) const;
   /// Appends a row to the Cholesky factor.
-  void add(const Features& features);
+  void add(const Features& features, double noise);
 
   std::size_t kinds_ = 0;         ///< of edges: the space's operations and nothing
   std::vector<double> likeness_;  ///< exp(-d / 2.5) of two kinds

@@ -43,11 +43,7 @@ Table small_table() {
   return table;
 }
 
-Limits energy_below(double uj) {
-  Limits limits;
-  limits.energy_pj = uj * 1e6;
-  return limits;
-}
+Limits energy_below(double uj) { return {at_most(Cost::kEnergy, uj * 1e6)}; }
 
 const TableEntry& entry_of(const TableBench& bench, const std::string& cell) {
   models::CellMatrix form{}, same{};

@@ -98,21 +98,27 @@ TEST(SearchReport, CountsWhichLimitRejectedAtWhichStage) {
   trials[4].bound = Costs{1, 1, 1, 1, {{"tiles", 30}}};
   trials[4].measured->fields = {{"tiles", 60}, {"accuracy", 0.75}};
   const SearchSettings settings = limited_settings();
-  const auto json = nlohmann::json::parse(
-      result_json(to_json(settings), settings, trials, {"loop", {{0, 6, 1}, {1, 2, 2}}}));
+  const auto json =
+      nlohmann::json::parse(result_json(to_json(settings), settings, trials,
+                                        {"loop", {{0, 6, 1, {{"energy", 4}}}, {1, 2, 2, {{"energy", 1}}}}}));
   const auto& rejections = json["counts"]["rejected"];
   EXPECT_EQ(rejections["bound"], (nlohmann::json{{"tiles", 1}, {"fit", 1}}));
   EXPECT_EQ(rejections["measured"], (nlohmann::json{{"energy", 1}, {"min accuracy", 2}}));
-  EXPECT_EQ(json["strategy"],
-            (nlohmann::json{{"name", "loop"}, {"rounds", 2}, {"proposed", 8}, {"repeated", 3}}));
+  EXPECT_EQ(json["strategy"], (nlohmann::json{{"name", "loop"},
+                                              {"rounds", 2},
+                                              {"proposed", 8},
+                                              {"repeated", 3},
+                                              {"passed_over", {{"energy", 5}}}}));
   EXPECT_EQ(json["candidates"][4]["errors"]["bound"]["tiles"], -0.5);
   EXPECT_EQ(json["candidates"][4]["measured"]["tiles"], 60);
   EXPECT_EQ(json["candidates"][4]["scores"]["lif_modules"], 3);
   EXPECT_EQ(json["winner"]["number"], 4);
 
-  const std::string text = summary(settings, trials, "", {"loop", {{0, 6, 1}, {1, 2, 2}}});
+  const std::string text =
+      summary(settings, trials, "", {"loop", {{0, 6, 1, {{"energy", 4}}}, {1, 2, 2, {{"energy", 1}}}}});
   for (const char* line :
        {"strategy loop: 2 rounds, 8 proposals, 3 of them repeats\n",
+        "passed over by their bounds, in all rounds: energy 5\n",
         "  energy                     9 pJ                  0            0         1      0\n",
         "  latency                    none                  0            0         0      0\n",
         "  min energy                 1 pJ                  0            0         0      0\n",

@@ -40,7 +40,8 @@ models::SnasnetSpec table_spec(const models::Dataset& dataset) {
 int score_study_command(const std::vector<std::string>& arguments) {
   std::string table_file, train_file, json_file, seed = "1";
   std::vector<std::string> fidelities;
-  std::int64_t cells = 300, train_cells = 1000;
+  std::int64_t cells = 300, train_cells = 0;
+  std::vector<std::string> formulas;
   int jobs = 1;
   bool quiet = false, full = false;
   DataOptions data;
@@ -48,8 +49,10 @@ int score_study_command(const std::vector<std::string>& arguments) {
   line.usage = kUsage;
   line.options.add_options()("table", po::value(&table_file), "published accuracies of cells (CSV)")(
       "cells", po::value(&cells)->default_value(cells), "random connected cells that are measured")(
-      "train-cells", po::value(&train_cells)->default_value(train_cells),
-      "other cells of the table that the learned score is fitted to; 0: none")(
+      "train-cells", po::value(&train_cells)->value_name("N"),
+      "forms of cells that the learned score is fitted to, none of them measured; 0: none; default: all "
+      "others")("score", po::value(&formulas)->value_name("FORMULA")->composing(),
+                "a combination, as in \"10*depth + sahd\"; repeatable")(
       "train-table", po::value(&train_file), "fit also to a table of another data set")(
       "fidelity", po::value(&fidelities),
       "channels=,timesteps=,batch=,repeats=,shrink=,precision= of the network that is scored; may come more "
@@ -67,7 +70,12 @@ int score_study_command(const std::vector<std::string>& arguments) {
   require_different({{"--table", table_file}, {"--train-table", train_file}, {"--json", json_file}});
   nas::ScoreStudyOptions options;
   options.cells = cells;
-  options.train_cells = train_cells;
+  if (line.given("train-cells")) options.train_cells = train_cells;
+  if (train_cells < 0)
+    throw InputError("command line", "--train-cells", std::to_string(train_cells), "0 or more");
+  if (formulas.empty()) formulas = {"10*depth + sahd"};
+  for (const std::string& formula : formulas)
+    options.formulas.push_back(nas::parse_formula(formula, "--score"));
   options.seed = parse_seed(seed, "--seed");
   options.jobs = jobs;
   options.quiet = quiet;

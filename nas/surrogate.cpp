@@ -218,7 +218,8 @@ Surrogate::Surrogate(const Space& space, const std::vector<Features>& seen, cons
   const auto count = static_cast<double>(values.size());
   const double floor = winsor_floor(values);
   std::vector<double> z = values;
-  for (double& value : z) value = std::max(value, floor);
+  if (repeats.empty())
+    for (double& value : z) value = std::max(value, floor);
   for (const double value : z) mean_ += value / count;
   double square = 0;
   for (const double value : z) square += (value - mean_) * (value - mean_) / count;

@@ -38,7 +38,7 @@ class Surrogate {
  public:
   /// At least one. `values`: finite, more is better. Failures among them are winsorised: no value counts as
   /// less than the 20th percentile minus a deviation (of a normal distribution with this 20th and 80th).
-  /// `repeats`: of how many trainings each value is the mean; empty: of one.
+  /// `repeats`: of how many trainings each value is the mean, and none of them failed; empty: of one each.
   Surrogate(const Space& space, const std::vector<Features>& seen, const std::vector<double>& values,
             const std::vector<double>& repeats = {});
   std::vector<Prediction> predict(const std::vector<Features>& features) const;

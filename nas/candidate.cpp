@@ -43,6 +43,18 @@ std::string digest(const models::Dataset& dataset) {
   return sha.hex_digest();
 }
 
+ScoreOptions score_options(const SearchSettings& settings) {
+  ScoreOptions options;
+  options.batch = settings.score_batch;
+  options.repeats = static_cast<int>(settings.score_repeats);
+  options.seed = seed_of(settings, SeedOf::kScore);
+  options.channels = settings.score_channels;
+  options.timesteps = static_cast<int>(settings.score_timesteps);
+  options.image_shrink = static_cast<int>(settings.score_shrink);
+  options.double_precision = !settings.score_single;
+  return options;
+}
+
 sim::ChipConfig chip_of(const SearchPlaces& places, const Design& design) {
   std::vector<std::pair<std::string, std::string>> overrides = places.overrides;
   overrides.insert(overrides.end(), design.chip.begin(), design.chip.end());

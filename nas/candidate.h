@@ -5,6 +5,7 @@
 #include "models/data/dataset.h"
 #include "models/graph_net.h"
 #include "models/quantise.h"
+#include "nas/score.h"
 #include "nas/settings.h"
 #include "sim/config/chip_config.h"
 #include "traces/network.h"
@@ -17,6 +18,8 @@ constexpr std::uint64_t kShapesSeed = 1;
 
 /// The dataset of a search. Event recordings have a frame for each of the network's timesteps.
 models::Dataset load_images(const SearchSettings& settings, const std::string& dir);
+/// How candidates are scored.
+ScoreOptions score_options(const SearchSettings& settings);
 /// The chip with a candidate's values. Throws InputError where they do not go together.
 sim::ChipConfig chip_of(const SearchPlaces& places, const Design& design);
 

@@ -244,13 +244,7 @@ class Shared {
   const Scorer& scorer(const EvaluationJob& job) {
     const models::Dataset& images = dataset(job);
     if (scorer_) return *scorer_;
-    ScoreOptions options;
-    options.batch = job.settings.score_batch;
-    options.repeats = static_cast<int>(job.settings.score_repeats);
-    options.channels = job.settings.score_channels;
-    options.timesteps = static_cast<int>(job.settings.score_timesteps);
-    options.seed = seed_of(job.settings, SeedOf::kScore);
-    return scorer_.emplace(images, options);
+    return scorer_.emplace(images, score_options(job.settings));
   }
   static Candidate candidate_of(const EvaluationJob& job) {
     return parse_candidate(job.genotype, "candidate");

@@ -30,6 +30,8 @@ void for_each_field(Settings& s, Field&& field) {
   field("/score/formula", s.score);
   field("/score/channels", s.score_channels);
   field("/score/timesteps", s.score_timesteps);
+  field("/score/shrink", s.score_shrink);
+  field("/score/single", s.score_single);
   field("/strategy", s.strategy);
   field("/evaluator", s.evaluator);
   field("/space/shared_cell", s.space.shared_cell);
@@ -93,6 +95,7 @@ void check(const SearchSettings& s) {
   require_range("--weight-bits", s.weight_bits, 2, 8);
   require_range("--score-channels", s.score_channels, 0, 4096);
   require_range("--score-timesteps", s.score_timesteps, 0, 1000);
+  require_range("--score-shrink", s.score_shrink, 1, 64);
   require_range("--score-batch", s.score_batch, 2, 4096);
   require_range("--score-repeats", s.score_repeats, 1, 100);
   require_range("--channels", s.spec.channels, 1, 4096);

@@ -38,6 +38,8 @@ struct SearchSettings {
   std::string score = "sahd";    ///< formula, see nas/score.h
   std::int64_t score_batch = 64, score_repeats = 1;
   std::int64_t score_channels = 0, score_timesteps = 0;  ///< 0: the network's
+  std::int64_t score_shrink = 1;                         ///< pixels a side that become one
+  bool score_single = false;                             ///< precision
   TrainRecipe recipe;
   std::int64_t final_epochs = 0;        ///< 0: nothing is trained again
   std::int64_t finalists = 1;           ///< best ones of the short training that are

@@ -16,6 +16,7 @@ int datasets_command(const std::vector<std::string>& arguments);
 int verify_command(const std::vector<std::string>& arguments);
 int bench_search_command(const std::vector<std::string>& arguments);
 int study_command(const std::vector<std::string>& arguments);
+int score_command(const std::vector<std::string>& arguments);
 int score_study_command(const std::vector<std::string>& arguments);
 int evaluate_command(const std::vector<std::string>& arguments);  ///< hidden: what a search starts
 

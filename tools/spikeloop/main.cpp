@@ -22,7 +22,7 @@ struct Command {
   const char* text;  ///< nullptr: not listed
 };
 
-constexpr std::array<Command, 13> kCommands{{
+constexpr std::array<Command, 14> kCommands{{
     {"search", search_command, "search a network for a chip: propose, score, train, measure, pick"},
     {"train", train_command, "train one network"},
     {"test", test_command, "how well a network does: accuracy, confusions, firing rates"},
@@ -31,6 +31,7 @@ constexpr std::array<Command, 13> kCommands{{
     {"trace", trace_command, "record the spikes of a network on test images"},
     {"datasets", datasets_command, "list the data sets, or check one and say what is in it"},
     {"study", study_command, "look into a search's study: status, best, show, export"},
+    {"score", score_command, "score untrained networks, as a search does"},
     {"score-study", score_study_command, "how well scores rank cells whose accuracy is published"},
     {"sweep", sweep, "measure a network on many variants of a chip"},
     {"bench-search", bench_search_command, "play search strategies against a table of trained cells"},

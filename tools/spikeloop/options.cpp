@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "nas/candidate.h"
+#include "nas/score.h"
 
 namespace spikeloop::tools {
 
@@ -76,6 +77,25 @@ void add_network_options(po::options_description& options, models::SnasnetSpec& 
       "second-pool", number(spec.second_pool), "kernel and stride of the pooling before the classifier")(
       "hidden", number(spec.hidden), "neurons of the hidden classifier layer; 0: none")(
       "votes", number(spec.votes), "outputs per class, averaged");
+}
+
+void add_score_options(po::options_description& options, nas::SearchSettings& settings) {
+  const auto number = [](std::int64_t& target) {
+    return po::value(&target)->value_name("N")->default_value(target);
+  };
+  static const std::string kFormula = [] {
+    std::string names;
+    for (const std::string& name : nas::score_names()) names += (names.empty() ? "" : ", ") + name;
+    return "one of " + names + ", or a sum as in \"10*depth + sahd\"";
+  }();
+  options.add_options()("score",
+                        po::value(&settings.score)->value_name("FORMULA")->default_value(settings.score),
+                        kFormula.c_str())("score-batch", number(settings.score_batch), "images it looks at")(
+      "score-repeats", number(settings.score_repeats), "batches it is the mean of")(
+      "score-channels", number(settings.score_channels), "width while scoring; 0: the network's")(
+      "score-timesteps", number(settings.score_timesteps), "timesteps while scoring; 0: the network's")(
+      "score-shrink", number(settings.score_shrink), "images averaged over squares of so many pixels a side")(
+      "score-single", po::bool_switch(&settings.score_single), "single precision: faster, other last digits");
 }
 
 void add_training_options(po::options_description& options, nas::TrainRecipe& recipe) {

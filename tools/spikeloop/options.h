@@ -31,6 +31,8 @@ void warn_of_clipped_inputs(std::int64_t count, int input_bits);
 void add_data_options(po::options_description& options, DataOptions& data);
 /// --channels, --timesteps, ...; defaults are what `spec` holds.
 void add_network_options(po::options_description& options, models::SnasnetSpec& spec);
+/// Which score, and at what fidelity.
+void add_score_options(po::options_description& options, nas::SearchSettings& settings);
 /// --epochs, --batch, --lr, ...
 void add_training_options(po::options_description& options, nas::TrainRecipe& recipe);
 

@@ -97,13 +97,7 @@ int search_command(const std::vector<std::string>& arguments) {
       "samples", number(settings.samples), "test images that are simulated per trained network")(
       "provisional-samples", number(settings.provisional_samples), "and per untrained one");
   po::options_description scoring("Scores of untrained networks");
-  scoring.add_options()(
-      "score", po::value(&settings.score)->value_name("FORMULA")->default_value(settings.score),
-      "sahd, hamming, convolutions, lif_modules, firing_rate, and sums as in \"sahd + "
-      "2*convolutions\"")("score-batch", number(settings.score_batch), "images it looks at")(
-      "score-repeats", number(settings.score_repeats), "batches it is the mean of")(
-      "score-channels", number(settings.score_channels), "width while scoring; 0: the network's")(
-      "score-timesteps", number(settings.score_timesteps), "timesteps while scoring; 0: the network's");
+  add_score_options(scoring, settings);
   po::options_description training("Training");
   add_training_options(training, settings.recipe);
   training.add_options()("no-augment", po::bool_switch(&no_augment), "no random crops and flips")(

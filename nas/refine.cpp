@@ -7,6 +7,9 @@
 namespace spikeloop::nas {
 namespace {
 
+/// What training made of an untrained network's latency and energy in our searches (README.md), as if it had
+/// been seen once.
+constexpr double kUsualGrowth = 1.1;
 constexpr std::int64_t kTrainedTogether = 4;  ///< before the next ones are chosen by what came out
 
 }  // namespace
@@ -83,33 +86,65 @@ bool Search::drop_before_measuring(Trial& trial) {
   return true;
 }
 
+/// Mean of measured / provisional over the trained, for each cost.
+Costs Search::growth_in_training() const {
+  Costs growth{1, 1, kUsualGrowth, kUsualGrowth};
+  double count = 1;
+  for (const Trial& trial : trials_) {
+    if (!trial.measured || !trial.provisional) continue;
+    ++count;
+    for (const Cost cost : kAllCosts) {
+      const double before = trial.provisional->get(cost);
+      const double ratio = before > 0 ? trial.measured->get(cost) / before : 1;
+      growth.set(cost, growth.get(cost) + (ratio - growth.get(cost)) / count);
+    }
+  }
+  return growth;
+}
+
+/// Within all limits untrained, but not if training adds to it what it added to others.
+bool Search::is_risky(const Costs& provisional) const {
+  const Costs growth = growth_in_training();
+  Costs expected = provisional;
+  for (const Cost cost : kAllCosts) expected.set(cost, provisional.get(cost) * growth.get(cost));
+  return !exceeded(settings_.limits, expected, CostKind::kMeasured).empty();
+}
+
 /// Gets `wanted` candidates past the provisional measurement, in their order, as far as there are any.
 void Search::pass_provisionally(std::int64_t wanted, StageProgress& progress) {
   while (wanted > 0) {
     learn_from_measurements();
     const std::vector<std::size_t> open = open_candidates();
-    std::vector<std::size_t> order;
+    std::vector<std::size_t> order, risky;
     for (const std::size_t index : open)  // interrupted: chosen by what was known then
       if (trials_[index].state == TrialState::kRunning) order.push_back(index);
     const bool interrupted = !order.empty();
+    const auto choose = [&](std::size_t index) {
+      trials_[index].stage = Stage::kMeasured;
+      study_.update(trials_[index]);
+      --wanted;
+    };
     for (const std::size_t index : open) {
       if (interrupted || static_cast<std::int64_t>(order.size()) == wanted) break;
-      Trial& trial = trials_[index];
-      if (drop_before_measuring(trial)) continue;
-      if (!trial.provisional) {
+      const Trial& trial = trials_[index];
+      if (drop_before_measuring(trials_[index])) continue;
+      if (!trial.provisional)
         order.push_back(index);
-        continue;
-      }
-      trial.stage = Stage::kMeasured;
-      study_.update(trial);
-      --wanted;
+      else if (is_risky(*trial.provisional))
+        risky.push_back(index);
+      else
+        choose(index);
     }
-    if (order.empty()) return;
+    if (order.empty()) {  // nothing better is left
+      for (std::size_t i = 0; i < risky.size() && wanted > 0; ++i) choose(risky[i]);
+      return;
+    }
     wanted -= runner_.run(Stage::kProvisional, static_cast<std::int64_t>(order.size()), progress,
                           one_after_the_other(order), [&](Trial& trial, const EvaluationResult& result) {
                             trial.provisional = keep_named(*result.costs, settings_.limits);
                             if (reject_over_limits(trial, *result.costs, CostKind::kMeasured)) return false;
                             trial.state = TrialState::kWaiting;
+                            if (is_risky(*trial.provisional)) return false;
                             trial.stage = Stage::kMeasured;
                             return true;
                           });

@@ -46,6 +46,8 @@ class Search {
   void set_bound(Trial& trial, const Candidate& candidate);
   std::vector<std::size_t> open_candidates() const;
   bool drop_before_measuring(Trial& trial);
+  Costs growth_in_training() const;
+  bool is_risky(const Costs& provisional) const;
   void pass_provisionally(std::int64_t wanted, StageProgress& progress);
   void refine();
   void take_best_score(StageProgress& progress);

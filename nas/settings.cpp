@@ -87,6 +87,10 @@ models::SnasnetSpec default_spec() {
   return spec;
 }
 
+const char* default_score(const std::string& strategy) {
+  return strategy == "loop" ? "100*depth + sahd" : "sahd";
+}
+
 void check(const SearchSettings& s) {
   constexpr std::int64_t kMany = 1'000'000'000;
   require_range("--candidates", s.candidates, 1, 1'000'000);

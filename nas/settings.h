@@ -23,6 +23,9 @@ struct TrainRecipe {
 };
 
 models::SnasnetSpec default_spec();
+/// What a strategy ranks by unless told otherwise: the published ones by SAHD; our own by the longest chain
+/// of convolutions first, which ranks trained cells better (score-study on SpikeNAS-Bench), then by SAHD.
+const char* default_score(const std::string& strategy);
 
 /// Everything that decides a search's result, apart from the chip.
 struct SearchSettings {
@@ -35,7 +38,7 @@ struct SearchSettings {
   std::uint64_t seed = 1;
   std::int64_t candidates = 24;  ///< to be scored
   std::int64_t train = 4;        ///< of them to be trained; 0: the best score wins
-  std::string score = "sahd";    ///< formula, see nas/score.h
+  std::string score = "sahd";    ///< formula, see nas/score.h; a search's default: default_score()
   std::int64_t score_batch = 64, score_repeats = 1;
   std::int64_t score_channels = 0, score_timesteps = 0;  ///< 0: the network's
   std::int64_t score_shrink = 1;                         ///< pixels a side that become one

@@ -86,7 +86,7 @@ void add_score_options(po::options_description& options, nas::SearchSettings& se
   static const std::string kFormula = [] {
     std::string names;
     for (const std::string& name : nas::score_names()) names += (names.empty() ? "" : ", ") + name;
-    return "one of " + names + ", or a sum as in \"10*depth + sahd\"";
+    return "one of " + names + ", or a sum; default sahd, of strategy loop \"100*depth + sahd\"";
   }();
   options.add_options()("score",
                         po::value(&settings.score)->value_name("FORMULA")->default_value(settings.score),

@@ -129,6 +129,7 @@ int search_command(const std::vector<std::string>& arguments) {
   settings.space.direct_edge = !any_path;
   settings.space.ops = nas::parse_ops(ops, "--ops");
   for (const std::string& axis : axes) settings.space.axes.push_back(nas::parse_axis(axis, "--vary"));
+  if (!line.given("score")) settings.score = nas::default_score(settings.strategy);
   settings.score = nas::to_text(nas::parse_formula(settings.score, "--score"));
   std::istringstream words(launcher);
   for (std::string word; words >> word;) places.launcher.push_back(word);

@@ -13,7 +13,7 @@ void CostFeedback::add(const Candidate& candidate, const Costs& bound, const Cos
   seen_.push_back(features_of(candidate, space_));
 }
 
-Costs CostFeedback::corrected(const Candidate& candidate, const Costs& bound) const {
+Costs CostFeedback::corrected(const Candidate& candidate, const Costs& bound, double deviations) const {
   Costs result = bound;
   if (seen_.size() < kFewest) return result;
   std::vector<Features> features = seen_;
@@ -26,7 +26,7 @@ Costs CostFeedback::corrected(const Candidate& candidate, const Costs& bound) co
     // Memory and area follow from the mapping: nothing to learn.
     if (std::all_of(ratios.begin(), ratios.end(), [](double r) { return std::abs(r) < 1e-9; })) continue;
     const Prediction log_ratio = Surrogate(space_, features, ratios).predict({asked}).front();
-    const double factor = std::exp(-log_ratio.mean - 2 * log_ratio.deviation);
+    const double factor = std::exp(-log_ratio.mean - deviations * log_ratio.deviation);
     result.set(kAllCosts[i], bound.get(kAllCosts[i]) * std::max(1.0, factor));
   }
   return result;

@@ -16,9 +16,10 @@ class CostFeedback {
   explicit CostFeedback(Space space) : space_(std::move(space)) {}
   void add(const Candidate& candidate, const Costs& bound, const Costs& measured);
   std::size_t measurements() const { return seen_.size(); }
-  /// What `candidate` costs at least, by all that was measured: bound x exp(mean - 2 deviations), never below
-  /// the bound. The bound itself with fewer than kFewest measurements.
-  Costs corrected(const Candidate& candidate, const Costs& bound) const;
+  /// bound x exp(mean - `deviations` of it), never below the bound: with 0 what `candidate` is expected to
+  /// cost by all that was measured, with 2 what it costs almost surely. The bound itself with fewer than
+  /// kFewest measurements.
+  Costs corrected(const Candidate& candidate, const Costs& bound, double deviations) const;
   static constexpr std::size_t kFewest = 4;
 
  private:

@@ -18,7 +18,8 @@ constexpr std::int64_t kFruitlessRounds =
     50;  ///< without a new candidate: then the space counts as exhausted
 /// So many in a row that break a limit end the proposals.
 constexpr std::int64_t kRejectedPerCandidate = 20, kFewestRejected = 200;
-constexpr std::int64_t kProbes = 8;  ///< measurements that correct the bounds while scoring
+/// Measurements that correct the bounds while scoring: after the first round and after each other one.
+constexpr std::int64_t kFirstProbes = 4, kProbes = 12;
 
 }  // namespace
 
@@ -209,13 +210,14 @@ void Search::measure_while_exploring(std::int64_t rounds) {
   };
   run(unmeasured(true));  // interrupted
   if (strategy_.wants_costs) return run(unmeasured(false));
-  if (strategy_.limits != LimitsSeen::kAll || settings_.limits.empty()) return;
+  if (!corrects_bounds() || settings_.limits.empty()) return;
   const auto tried = [this] {
     return std::count_if(trials_.begin(), trials_.end(), [](const Trial& t) {
       return t.provisional || (t.stage == Stage::kProvisional && t.state == TrialState::kFail);
     });
   };
-  while (tried() < std::min(kProbes, rounds)) {
+  const std::int64_t wanted = rounds == 0 ? 0 : std::min(kProbes, kFirstProbes + rounds - 1);
+  while (tried() < wanted) {
     std::vector<std::size_t> order = unmeasured(false);
     if (order.empty()) return;
     run({order.front()});

@@ -10,6 +10,7 @@ namespace {
 /// What training made of an untrained network's latency and energy in our searches (README.md), as if it had
 /// been seen once.
 constexpr double kUsualGrowth = 1.1;
+constexpr double kAlmostSure = 2;             ///< deviations
 constexpr std::int64_t kTrainedTogether = 4;  ///< before the next ones are chosen by what came out
 
 }  // namespace
@@ -46,7 +47,7 @@ std::map<std::size_t, double> Search::expected_gains(const std::vector<std::size
     accuracies.push_back(*trial.accuracy);
   }
   const auto trained = static_cast<std::int64_t>(accuracies.size());
-  if (settings_.strategy != strategies().front().name || trained < kTrainedTogether) return {};
+  if (!corrects_bounds() || trained < kTrainedTogether) return {};
   for (const std::size_t index : open) add(trials_[index]);
   standardise(features);
   const std::vector<Features> asked(features.begin() + trained, features.end());
@@ -73,7 +74,7 @@ bool Search::drop_before_measuring(Trial& trial) {
       trial.state = TrialState::kInfeasible;
       trial.stage = Stage::kBound;
     } else {
-      const Costs expected = feedback_.corrected(candidate, *trial.bound);
+      const Costs expected = feedback_.corrected(candidate, *trial.bound, kAlmostSure);
       const auto excess = exceeded(settings_.limits, expected, CostKind::kLowerBound);
       if (excess.empty()) return false;
       trial.state = TrialState::kPruned;

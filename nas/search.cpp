@@ -36,7 +36,13 @@ Search::Search(const SearchSettings& settings, const SearchPlaces& places, const
     asked_ = to_text(candidate);
     const std::optional<Costs> bound = bound_of(candidate);
     if (!bound) passed_over_[asked_] = "fit";
-    return bound ? std::optional<Costs>(feedback_.corrected(candidate, *bound)) : std::nullopt;
+    if (!bound || !corrects_bounds()) return bound;
+    // Not what it costs at least: what it will cost, so that few are scored that the measurement rejects.
+    Costs expected = feedback_.corrected(candidate, *bound, 0);
+    if (feedback_.measurements() < CostFeedback::kFewest) return expected;
+    const Costs growth = growth_in_training();
+    for (const Cost cost : kAllCosts) expected.set(cost, expected.get(cost) * growth.get(cost));
+    return expected;
   };
   task_.breaks_limits = [this](const Costs& costs) {
     const auto excess = exceeded(limits_of(settings_.limits, strategy_.limits), costs, CostKind::kLowerBound);

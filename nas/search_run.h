@@ -46,6 +46,7 @@ class Search {
   void set_bound(Trial& trial, const Candidate& candidate);
   std::vector<std::size_t> open_candidates() const;
   bool drop_before_measuring(Trial& trial);
+  bool corrects_bounds() const { return settings_.strategy == strategies().front().name; }
   Costs growth_in_training() const;
   bool is_risky(const Costs& provisional) const;
   void pass_provisionally(std::int64_t wanted, StageProgress& progress);

@@ -51,6 +51,13 @@ wrong_input() {
   expect_refusal "override of nothing" "crossbar.rows" "${asked[@]}" --dataset shapes --hw "$hw" --set crossbar.row=64
   expect_refusal "executor" "local:N" "${asked[@]}" --dataset shapes --hw "$hw" --executor slurm
   expect_refusal "command" "search" "$programs/spikeloop" serach
+  expect_refusal "strategy" "did you mean spikenas" "${asked[@]}" --dataset shapes --hw "$hw" --strategy spikeness
+  expect_refusal "operation" "conv3x3" "${asked[@]}" --dataset shapes --hw "$hw" --ops skip,conv5x5
+  expect_refusal "threshold" "threshold" "${asked[@]}" --dataset shapes --hw "$hw" --ops "conv3x3(-1)"
+  expect_refusal "score" "hamming" "${asked[@]}" --dataset shapes --hw "$hw" --score hammin
+  expect_refusal "axis" "positive integers" "${asked[@]}" --dataset shapes --hw "$hw" --vary channels=8,0
+  expect_refusal "axis of nothing" "crossbar.row" "${asked[@]}" --dataset shapes --hw "$hw" --vary crossbar.row=64
+  expect_refusal "axis that is fixed" "--set" "${asked[@]}" --dataset shapes --hw "$hw" --vary adc.bits=5,6 --set adc.bits=5
   expect_refusal "cells" "--cell" "$programs/spikeloop" train --dataset shapes --cell 0303 --out refused
   expect_refusal "cells without an edge" "first cell" \
     "$programs/spikeloop" train --dataset shapes --cell 0000/0000/0000/0000 --out refused
@@ -255,6 +262,78 @@ failed_finals() {
   grep -q 'Winner: candidate .* after 6 epochs ' final.txt || fail "final: $(cat final.txt)"
 }
 
+# Every strategy, with an evaluator that makes its results up: the same result for one job or three, nothing twice.
+all_strategies() {
+  local strategy
+  for strategy in loop snasnet spikenas neuronas lightsnn nsga2 exhaustive; do
+    local options=("${small[@]}" --strategy "$strategy" --candidates 30 --train 5 --separate-cells --quiet
+      --vary channels=3,4 --vary crossbar.rows=64,128 --max-energy 1500000mJ)
+    fake/coordinator search "${options[@]}" --jobs 1 --out "one_$strategy" >strategy.txt 2>strategy.err
+    [[ $? -le 1 && ! -s strategy.err ]] || fail "$strategy: $(cat strategy.err)"
+    grep -q "^strategy $strategy: " strategy.txt || fail "$strategy: $(head -3 strategy.txt)"
+    fake/coordinator search "${options[@]}" --jobs 3 --out "three_$strategy" >/dev/null 2>&1
+    cmp "one_$strategy/result.json" "three_$strategy/result.json" || fail "$strategy: another number of jobs, another result"
+    [[ $(grep -c '"hash":' "one_$strategy/result.json") == $(grep '"hash":' "one_$strategy/result.json" | sort -u | wc -l) ]] ||
+      fail "$strategy: a candidate twice"
+  done
+}
+
+# Hardware in the space, really measured: the chip that a candidate asks for is the one that is simulated.
+co_search() {
+  "$programs/spikeloop" search "${tiny[@]}" --candidates 6 --vary crossbar.rows=64,128 --vary weight_bits=4,8 --quiet \
+    --out codesign >codesign.txt 2>&1 || fail "co-search: $(cat codesign.txt)"
+  local chips
+  chips=$(grep -h '"sha256"' codesign/candidates/*/measurement.json codesign/candidates/*/provisional/measurement.json | sort -u | wc -l)
+  [[ $chips == 2 ]] || fail "co-search simulated $chips chips, expected 2"
+  grep -q 'Winner: candidate .* crossbar.rows=[0-9]* weight_bits=[48], .*([48]-bit weights)' codesign.txt || fail "co-search: $(cat codesign.txt)"
+}
+
+# Somebody else measures.
+evaluators() {
+  local asked=("$programs/spikeloop" search "${tiny[@]}" --quiet)
+  cat >ask.sh <<'END'
+grep -q '"format": "spikeloop.request"' || exit 9
+[ -s network.nir ] && [ -s trace.h5 ] || exit 8
+echo 'not the answer' >&2
+echo '{"memory_bytes": 1, "area_um2": 2, "latency_ns": 3, "energy_pj": 4, "accuracy": 0.75, "volts": 0.9}'
+END
+  "${asked[@]}" --evaluator "sh $PWD/ask.sh" --limit 'volts<=1' --out asked >asked.txt 2>&1 || fail "evaluator: $(cat asked.txt)"
+  grep -q 'test accuracy 75.00 %' asked.txt || fail "the evaluator's accuracy: $(cat asked.txt)"
+  grep -q 'volts .* 0.9  of at most 1' asked.txt || fail "the evaluator's own field: $(cat asked.txt)"
+  "${asked[@]}" --evaluator "sh $PWD/ask.sh" --limit 'volts<=0.5' --out volts >volts.txt 2>&1
+  [[ $? == 1 ]] || fail "limit on the evaluator's field: $(cat volts.txt)"
+  grep -q 'volts 0.9 over 0.5' volts.txt || fail "limit on the evaluator's field: $(cat volts.txt)"
+  local answer
+  for answer in 'nonsense' '{"energy_pj": 1}' '{"error": "no probe"}' '{"memory_bytes": -1, "area_um2": 2, "latency_ns": 3, "energy_pj": 4}'; do
+    rm -rf bad
+    "${asked[@]}" --evaluator "echo '$answer'" --out bad >bad.txt 2>&1
+    [[ $? == 1 ]] || fail "evaluator that says $answer: $(cat bad.txt)"
+    "$programs/spikeloop" study export bad --csv | grep -q 'FAIL,.*evaluator: ' || fail "evaluator that says $answer: $(cat bad.txt)"
+  done
+  rm -rf bad
+  "${asked[@]}" --evaluator /nowhere/probe --out bad >bad.txt 2>&1
+  [[ $? == 1 ]] || fail "absent evaluator: $(cat bad.txt)"
+  grep -q 'stopped twice' bad.txt || fail "absent evaluator: $(cat bad.txt)"
+  if command -v python3 >/dev/null; then
+    "${asked[@]}" --evaluator "python3 $source_dir/tools/evaluator_example.py $programs/spikeloop-sim $source_dir/hwconfigs/neurosim-22nm.json" \
+      --limit 'other_latency_ns<=1e9' --out two_chips >two_chips.txt 2>&1 || fail "example: $(cat two_chips.txt)"
+    grep -q 'other_latency_ns' two_chips.txt || fail "example: $(cat two_chips.txt)"
+  fi
+}
+
+# Without training the best score wins, and `score` says the same of it.
+only_scores() {
+  "$programs/spikeloop" search "${small[@]}" --strategy snasnet --candidates 4 --train 0 --quiet --out scored >scored.txt 2>&1 ||
+    fail "scores only: $(cat scored.txt)"
+  local cell score
+  cell=$(sed -n 's/^Winner by score, not trained: candidate [0-9]*, \(.*\), score .*/\1/p' scored.txt)
+  score=$(sed -n 's/^Winner by score.* score \(.*\)$/\1/p' scored.txt)
+  "$programs/spikeloop" score --cell "$cell" --dataset shapes --channels 4 --timesteps 2 --stem-stride 2 --second-pool 4 \
+    --hidden 0 --votes 1 --score-batch 16 --seed 3 >score.txt 2>&1 || fail "score: $(cat score.txt)"
+  [[ $(awk 'NR == 2 {printf "%.3f", $2}' score.txt) == "$score" ]] || fail "score: $(cat score.txt), the search said $score"
+  [[ -s scored/winner/network.nir && ! -e scored/winner/checkpoint.pt ]] || fail "scores only: $(ls scored/winner)"
+}
+
 # A study belongs to its images.
 other_data() {
   zero_cifar images
@@ -294,6 +373,10 @@ killed_search
 killed_often
 killed_jobs
 failed_finals
+all_strategies
+co_search
+evaluators
+only_scores
 other_data
 small_chip
 impossible_search

@@ -280,7 +280,7 @@ all_strategies() {
 
 # Hardware in the space, really measured: the chip that a candidate asks for is the one that is simulated.
 co_search() {
-  "$programs/spikeloop" search "${tiny[@]}" --candidates 6 --vary crossbar.rows=64,128 --vary weight_bits=4,8 --quiet \
+  "$programs/spikeloop" search "${small[@]}" --strategy snasnet --candidates 6 --train 6 --vary crossbar.rows=64,128 --vary weight_bits=4,8 --quiet \
     --out codesign >codesign.txt 2>&1 || fail "co-search: $(cat codesign.txt)"
   local chips
   chips=$(grep -h '"sha256"' codesign/candidates/*/measurement.json codesign/candidates/*/provisional/measurement.json | sort -u | wc -l)

@@ -24,7 +24,7 @@ violations() {
         allowed["tests"] = " tests tools nas models sim traces "
         uses_systemc = folder == "sim" || sub_folder == "tests/sim" || sub_folder == "tests/support"
         # What builds, trains or scores networks; the rest of the search works on numbers and files.
-        uses_torch = folder == "models" || file ~ /^nas\/(candidate|evaluate|sahd|verify_snasnet)\.(h|cpp)$/ || \
+        uses_torch = folder == "models" || file ~ /^nas\/(candidate|evaluate|explore|sahd|score|verify_snasnet)\.(h|cpp)$/ || \
                      sub_folder == "tests/models" || sub_folder == "tests/nas"
       }
       function wrong(what) { printf "%s:%d: %s\n", file, FNR, what }

@@ -34,11 +34,11 @@ common=(--table table.csv --dataset shapes --cells 8 --train-cells 12 --quiet
 
 "$spikeloop" score-study "${common[@]}" --json one.json >one.txt || fail "refused"
 grep -q '^8 random connected cells of table.csv' one.txt || fail "no header: $(cat one.txt)"
-grep -q '^learned .* 12 other cells of table.csv$' one.txt || fail "no learned score: $(cat one.txt)"
+grep -q '^learned .* 12 other forms of cells of table.csv$' one.txt || fail "no learned score: $(cat one.txt)"
 "$spikeloop" score-study "${common[@]}" --jobs 2 --json two.json >/dev/null
 diff <(sed '/"times"/,$d' one.json) <(sed '/"times"/,$d' two.json) || fail "threads change the result"
 
-refuses "too many cells" "cells to fit on" --table table.csv --dataset shapes --cells 8
+refuses "too many cells" "cells to fit on" --table table.csv --dataset shapes --cells 8 --train-cells 100
 refuses "no table" "--table" --dataset shapes
 refuses "fidelity" "width" "${common[@]}" --fidelity width=3
 refuses "threads" "--jobs" "${common[@]}" --jobs 0

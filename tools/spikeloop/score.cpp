@@ -39,7 +39,7 @@ int score_command(const std::vector<std::string>& arguments) {
   add_network_options(line.options, settings.spec);
   add_score_options(line.options, settings);
   if (!line.parse(arguments)) return 0;
-  line.required("cell");
+  if (cells.empty()) throw InputError("command line", "--cell", "nothing", "it");
   settings.seed = parse_seed(seed, "--seed");
   settings.dataset = data.dataset;
   settings.framing = data.framing(settings.spec.timesteps);

@@ -7,9 +7,9 @@
 namespace spikeloop::nas {
 namespace {
 
-/// What training made of an untrained network's latency and energy in our searches (README.md), as if it had
-/// been seen once.
-constexpr double kUsualGrowth = 1.1;
+/// What a short training made of an untrained network's latency and energy in our searches (README.md), and
+/// a longer one of that, as if it had been seen once.
+constexpr double kUsualGrowth = 1.1, kLongerGrowth = 1.06;
 constexpr double kAlmostSure = 2;             ///< deviations
 constexpr std::int64_t kTrainedTogether = 4;  ///< before the next ones are chosen by what came out
 
@@ -87,16 +87,21 @@ bool Search::drop_before_measuring(Trial& trial) {
   return true;
 }
 
-/// Mean of measured / provisional over the trained, for each cost.
+/// Mean of trained / untrained over the trained, for each cost; where the best are trained again for longer,
+/// up to that.
 Costs Search::growth_in_training() const {
-  Costs growth{1, 1, kUsualGrowth, kUsualGrowth};
+  const double longer = settings_.final_epochs > 0 ? kLongerGrowth : 1;
+  Costs growth{1, 1, kUsualGrowth * longer, kUsualGrowth * longer};
   double count = 1;
   for (const Trial& trial : trials_) {
     if (!trial.measured || !trial.provisional) continue;
     ++count;
     for (const Cost cost : kAllCosts) {
       const double before = trial.provisional->get(cost);
-      const double ratio = before > 0 ? trial.measured->get(cost) / before : 1;
+      const bool exact = cost == Cost::kMemory || cost == Cost::kArea;
+      const double after = trial.final_measured ? trial.final_measured->get(cost)
+                                                : trial.measured->get(cost) * (exact ? 1 : longer);
+      const double ratio = before > 0 ? after / before : 1;
       growth.set(cost, growth.get(cost) + (ratio - growth.get(cost)) / count);
     }
   }

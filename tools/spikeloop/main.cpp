@@ -30,7 +30,7 @@ constexpr std::array<Command, 14> kCommands{{
     {"quantise", quantise_command, "round a network's weights to 2 to 8 bits, layer by layer"},
     {"trace", trace_command, "record the spikes of a network on test images"},
     {"datasets", datasets_command, "list the data sets, or check one and say what is in it"},
-    {"study", study_command, "look into a search's study: status, best, show, export"},
+    {"study", study_command, "look into a search's study: status, best, pareto, show, export, retry"},
     {"score", score_command, "score untrained networks, as a search does"},
     {"score-study", score_study_command, "how well scores rank cells whose accuracy is published"},
     {"sweep", sweep, "measure a network on many variants of a chip"},
